@@ -274,7 +274,13 @@ class TransportError(PDSError):
 
 
 class NotSent(TransportError):
-    """Nothing reached the server: the name, the connection or the certificate failed."""
+    """Nothing reached the server: the name, the connection or the certificate failed.
+
+    Attributes:
+        may_pass: False if trying again would fail the same way (a refused certificate).
+    """
+
+    may_pass: bool = True
 
 
 class OutcomeUnknown(TransportError):

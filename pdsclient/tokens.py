@@ -8,24 +8,11 @@ from typing import Any, NoReturn
 
 from attrs import field, fields, frozen
 
+from pdsclient._checks import check_header_value
 from pdsclient._times import as_utc, parse_time, render_time
 from pdsclient.errors import InvalidRequest
 
 __all__ = ["TokenInfo"]
-
-
-def check_header_value(name: str, value: object) -> str:
-    """The value if it can stand in an HTTP header, else InvalidRequest that names the field."""
-    if not isinstance(value, str):
-        raise InvalidRequest(f"{name} must be a string, not {type(value).__name__}")
-    if not value:
-        raise InvalidRequest(f"{name} must not be empty")
-    if not (value.isascii() and value.isprintable() and value == value.strip()):
-        raise InvalidRequest(
-            f"{name} holds a character that cannot stand in an HTTP header; "
-            "expected visible ASCII without surrounding white space"
-        )
-    return value
 
 
 def _access_token(value: object) -> str:
@@ -36,17 +23,24 @@ def _token_type(value: object) -> str:
     return check_header_value("token_info.token_type", value or "Bearer")
 
 
-def _text(name: str) -> Any:
-    def convert(value: object) -> str | None:
-        if value is None or value == "":
-            return None
-        if not isinstance(value, str):
-            raise InvalidRequest(
-                f"token_info.{name} must be a string, not {type(value).__name__}"
-            )
-        return value
+def _text(name: str, value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise InvalidRequest(f"token_info.{name} must be a string, not {type(value).__name__}")
+    return value
 
-    return convert
+
+def _refresh_token(value: object) -> str | None:
+    return _text("refresh_token", value)
+
+
+def _user_id(value: object) -> str | None:
+    return _text("user_id", value)
+
+
+def _role(value: object) -> str | None:
+    return _text("role", value)
 
 
 def _expire_time(value: object) -> datetime | None:
@@ -101,12 +95,12 @@ class TokenInfo:
     """
 
     access_token: str = field(converter=_access_token)
-    refresh_token: str | None = field(default=None, converter=_text("refresh_token"))
+    refresh_token: str | None = field(default=None, converter=_refresh_token)
     expire_time: datetime | None = field(default=None, converter=_expire_time)
     expires_in: int | None = field(default=None, converter=_expires_in)
     token_type: str = field(default="Bearer", converter=_token_type)
-    user_id: str | None = field(default=None, converter=_text("user_id"))
-    role: str | None = field(default=None, converter=_text("role"))
+    user_id: str | None = field(default=None, converter=_user_id)
+    role: str | None = field(default=None, converter=_role)
     extra: Mapping[str, Any] = field(factory=dict, converter=_extra, hash=False)
 
     @classmethod

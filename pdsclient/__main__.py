@@ -1,0 +1,25 @@
+"""``pdsclient`` and ``python -m pdsclient``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """The exit status of the command line; 2 with a hint if the extra ``cli`` is not installed."""
+    if find_spec("typer") is None or find_spec("rich") is None:
+        print(
+            "pdsclient: the command line needs typer and rich: pip install 'pdsclient[cli]'",
+            file=sys.stderr,
+        )
+        return 2
+    from pdsclient.cli import main as run
+
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

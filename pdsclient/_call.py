@@ -1,0 +1,166 @@
+"""What one call consists of: where it goes, which settings hold, what has happened so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from attrs import field, frozen
+
+from pdsclient import _protocol
+from pdsclient._secrets import mask_headers
+from pdsclient.auth import Token
+from pdsclient.config import ClientConfig
+from pdsclient.errors import PDSError
+from pdsclient.options import UNSET, RequestOptions, given
+
+__all__ = ["Response"]
+
+ANONYMOUS = Token(None, None, 0)
+
+
+@frozen(kw_only=True, repr=False)
+class Response:
+    """A reply with what came around it.
+
+    Attributes:
+        status: HTTP status.
+        headers: reply headers; names are looked up in any case.
+        data: what ``post_api`` returns.
+        body: the reply as it came, decompressed.
+        request_id: the service's name for the exchange.
+        attempts: how many times the call was sent.
+        elapsed_s: seconds from the call to the answer, with waits and retries.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    data: Any
+    body: bytes = field(repr=False)
+    request_id: str | None
+    attempts: int
+    elapsed_s: float
+
+    def __repr__(self) -> str:
+        return (
+            f"Response(status={self.status}, request_id={self.request_id!r}, "
+            f"attempts={self.attempts}, elapsed_s={self.elapsed_s:.3f}, "
+            f"headers={mask_headers(self.headers)}, body=<{len(self.body):,} bytes>)"
+        )
+
+
+class Target(NamedTuple):
+    """Where an operation is, and what is known about it."""
+
+    path: str
+    url: str
+    group: str
+    repeatable: bool
+
+
+class Settings(NamedTuple):
+    """Options of all reaches, merged and resolved once per view rather than per call."""
+
+    options: RequestOptions
+    headers: Mapping[str, str | None]
+    params: Mapping[str, str]
+    timeout: float | None
+    deadline: float | None
+    retries: int | None
+    idempotent: bool | None
+    emit: bool
+    share: Token | None  # fixed by the caller; None: the source of share tokens is asked
+    validate: bool
+    own_credential: bool
+
+
+def resolve(options: RequestOptions, config: ClientConfig) -> Settings:
+    headers = given(options.headers, None) or {}
+    retries = given(options.retries, UNSET)
+    fixed = options.share_token
+    return Settings(
+        options=options,
+        headers=headers,
+        params=given(options.params, None) or {},  # type: ignore[arg-type]
+        timeout=given(options.timeout, config.timeout),
+        deadline=given(options.deadline, config.deadline),
+        retries=None if retries is UNSET else retries or 0,
+        idempotent=given(options.idempotent, None),
+        emit=given(options.emit_error, True),
+        share=None if fixed is UNSET else Token(None, fixed, 0),
+        validate=given(options.validate, True),
+        own_credential=any(name.lower() == "authorization" for name in headers),
+    )
+
+
+class Call:
+    """The state of one call."""
+
+    __slots__ = (
+        "anonymous",
+        "body",
+        "content_type",
+        "ends_at",
+        "exchanged",
+        "kind",
+        "last_error",
+        "may_have_happened",
+        "on_the_wire",
+        "repeats",
+        "reply",
+        "sends",
+        "settings",
+        "share",
+        "share_exchanged",
+        "started_at",
+        "target",
+        "token",
+        "url",
+    )
+
+    def __init__(
+        self,
+        target: Target,
+        body: bytes,
+        settings: Settings,
+        kind: Any,
+        anonymous: bool,
+        content_type: str,
+    ) -> None:
+        self.target = target
+        self.url = _protocol.with_params(target.url, settings.params)
+        self.body = body
+        self.settings = settings
+        self.kind = kind
+        self.anonymous = anonymous
+        self.content_type = content_type
+        self.sends = 0
+        self.repeats = 0  # sends that a renewed token made necessary; no retries
+        self.exchanged = self.share_exchanged = False
+        self.may_have_happened = self.on_the_wire = False
+        self.ends_at = math.inf
+        self.last_error: PDSError | None = None
+        self.token = self.share = ANONYMOUS  # what was sent last
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it may be sent twice: the caller's word, else the table's."""
+        idempotent = self.settings.idempotent
+        return self.target.repeatable if idempotent is None else idempotent
+
+    def shown_data(self) -> Any:
+        """What was sent, read back from its bytes: plain, without the caller's own objects."""
+        return "(form)" if self.content_type == _protocol.FORM else msgspec.json.decode(self.body)
+
+
+def override_headers(
+    headers: dict[str, str], more: Mapping[str, str | None]
+) -> dict[str, str]:
+    """The headers with the caller's own in their place; None takes one away."""
+    if not more:
+        return headers
+    replaced = {name.lower() for name in more}
+    kept = {name: text for name, text in headers.items() if name.lower() not in replaced}
+    return {**kept, **{name: text for name, text in more.items() if text is not None}}

@@ -1,0 +1,433 @@
+"""The request loop: the one place that sends, retries, renews, gives up and tells.
+
+A call passes three frames: the operation (or ``post_api``), ``Engine._call``, ``transport.send``.
+Around them: ``_policy.next_step`` says what to do after a failure, the token sources wait for
+refreshes, the limiter paces, the retry budget pays. Events are emitted here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform as platform_module
+import weakref
+from collections.abc import Awaitable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pdsclient import _codec, _protocol
+from pdsclient._call import ANONYMOUS, Call, Response, Target, override_headers, resolve
+from pdsclient._operations_table import REPEATABLE
+from pdsclient._policy import Action, Situation, next_step
+from pdsclient._secrets import mask_text, safe_cause
+from pdsclient._version import __version__
+from pdsclient.auth import ProvidedTokenSource, ShareTokenSource, Token, TokenSource, in_exchange
+from pdsclient.config import ClientConfig, RuntimeContext
+from pdsclient.errors import (
+    ClientClosed,
+    DeadlineExceeded,
+    DecodeError,
+    InvalidRequest,
+    PDSError,
+    RateLimited,
+    record_stack,
+)
+from pdsclient.events import ClientEvents
+from pdsclient.limits import RateLimiter, RetryBudget
+from pdsclient.models import Request
+from pdsclient.options import RequestOptions
+from pdsclient.tokens import TokenInfo
+from pdsclient.transport import Transport
+
+if TYPE_CHECKING:
+    from pdsclient.operations import AnyOp
+
+Tokens: TypeAlias = TokenSource | ProvidedTokenSource
+
+# How long closing waits for an unfinished refresh, and for listeners, each.
+DRAIN_S = 5.0
+_MOST_TARGETS = 1_024
+
+
+class Shared:
+    """What a client and all of its views have in common."""
+
+    def __init__(self, config: ClientConfig, context: RuntimeContext) -> None:
+        self.config = config
+        self.context = context
+        self.now = context.clock.monotonic
+        self.sources: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.events = ClientEvents(secrets=self.secrets)
+        self.limiter = RateLimiter(config.rate_limit, context.clock, context.sleep)
+        self.budget = RetryBudget(config.retry.budget)
+        self.transport = Transport(
+            borrowed=context.session,
+            trace_configs=context.trace_configs,
+            max_connections=config.max_connections,
+            max_reply_bytes=config.max_reply_bytes,
+            proxy=config.proxy,
+            trust_env=config.trust_env,
+            ssl=config.ssl,
+        )
+        python = platform_module.python_version()
+        self.user_agent = (
+            config.user_agent or f"pdsclient/{__version__} python/{python} ({context.platform})"
+        )
+        self.closed = False
+        self._closing: asyncio.Future[None] | None = None
+        self._targets: dict[tuple[str, str], Target] = {}
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every credential in use, for masking."""
+        return tuple(secret for source in list(self.sources) for secret in source.secrets())
+
+    def target(self, endpoint: str, pathname: str) -> Target:
+        """The operation behind a path; remembered, since there are few."""
+        try:
+            return self._targets[endpoint, pathname]
+        except (KeyError, TypeError):
+            version = self.config.version
+            path = _protocol.operation_path(pathname, endpoint, version)
+            group = path.split("/", 2)[1]
+            target = Target(path, f"{endpoint}/{version}{path}", group, path in REPEATABLE)
+            if len(self._targets) < _MOST_TARGETS:
+                self._targets[endpoint, pathname] = target
+            return target
+
+    def token_source(self, config: ClientConfig) -> Tokens:
+        """The source for the credential that a configuration describes."""
+        context = self.context
+
+        def announce(info: TokenInfo) -> None:
+            self.events.emit("token", info)
+
+        source: Tokens
+        if config.token_provider is not None:
+            source = ProvidedTokenSource(
+                provider=config.token_provider,
+                clock=context.clock,
+                sleep=context.sleep,
+                random=context.random,
+                on_new=announce,
+            )
+        else:
+            source = TokenSource(
+                token_info=config.token_info,
+                refresh=config.refresh_token_fun,
+                store=config.token_store,
+                clock=context.clock,
+                sleep=context.sleep,
+                random=context.random,
+                on_new=announce,
+            )
+        self.sources.add(source)
+        return source
+
+    def share_source(self, config: ClientConfig) -> ShareTokenSource:
+        """The source for the share token that a configuration describes."""
+        context = self.context
+
+        def announce(share_token: str) -> None:
+            self.events.emit("share_token", share_token)
+
+        source = ShareTokenSource(
+            share_token=config.share_token,
+            refresh=config.refresh_share_token_fun,
+            clock=context.clock,
+            sleep=context.sleep,
+            random=context.random,
+            on_new=announce,
+        )
+        self.sources.add(source)
+        return source
+
+    async def close(self) -> None:
+        """Once, whoever asks; the others wait for it."""
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+            return
+        self._closing = asyncio.get_running_loop().create_future()
+        self.closed = True
+        try:
+            for source in list(self.sources):
+                await source.aclose(timeout_s=DRAIN_S)
+            await self.events.drain(DRAIN_S)
+        finally:
+            try:
+                await self.transport.aclose()
+            finally:
+                self._closing.set_result(None)
+
+
+class Engine:
+    """Sends the calls of a client, or of one of its views.
+
+    Args:
+        shared: connections, limiter, budget and events.
+        tokens: source of the access token.
+        share: source of the share token.
+        options: settings for all calls.
+    """
+
+    def __init__(
+        self, shared: Shared, tokens: Tokens, share: ShareTokenSource, options: RequestOptions
+    ) -> None:
+        self.shared = shared
+        self.tokens = tokens
+        self.share = share
+        self.options = options
+        self._settings = resolve(options, shared.config)
+        self._headers_for: tuple[object, ...] = (None,)
+        self._headers: dict[str, str] = {}
+
+    # -------------------------------------------------------------------- preparation
+
+    def prepare(
+        self,
+        endpoint: str | None,
+        pathname: str,
+        data: Mapping[str, Any] | None,
+        options: RequestOptions | Mapping[str, Any] | None,
+        kind: Any,
+        *,
+        anonymous: bool = False,
+    ) -> Call:
+        """Everything that can be checked before anything is sent."""
+        shared = self.shared
+        settings = self._settings
+        if options is not None:
+            chosen = RequestOptions.parse(options).over(self.options)
+            settings = resolve(chosen, shared.config)
+        assert endpoint is not None  # ClientConfig fills both in
+        target = shared.target(endpoint, pathname)
+        if target.path == "/oauth/token":
+            body, content_type = _protocol.encode_form(data), _protocol.FORM
+        else:
+            body, content_type = _codec.encode(data), _protocol.JSON
+        return Call(target, body, settings, kind, anonymous, content_type)
+
+    def prepare_op(
+        self,
+        op: AnyOp,
+        request: Request,
+        *,
+        marker: str | None = None,
+        whole: bool = False,
+    ) -> Call:
+        """The call of a typed operation; ``whole`` asks a listing for its longest page."""
+        shared, settings = self.shared, self._settings
+        data = request.to_wire(settings.validate)
+        if marker is not None:
+            data["marker"] = marker
+        if whole:
+            data.setdefault("limit", op.most)
+        config = shared.config
+        endpoint = config.auth_endpoint if op.auth else config.api_endpoint
+        assert endpoint is not None
+        target = shared.target(endpoint, op.path)
+        return Call(target, _codec.encode(data), settings, op.reply, op.anonymous, _protocol.JSON)
+
+    # -------------------------------------------------------------------- the request loop
+
+    def run(self, call: Call) -> Awaitable[Any]:
+        # Chosen here so that a call without a deadline pays for no timer and no frame.
+        if call.settings.deadline is None:
+            return self._call(call)
+        return self._call_in_time(call, call.settings.deadline)
+
+    async def run_for_response(self, call: Call) -> tuple[Any, Response]:
+        started = self.shared.now()
+        data = await self.run(call)
+        reply: _protocol.Reply = call.reply
+        return data, Response(
+            status=reply.status,
+            headers=reply.headers,
+            data=data,
+            body=reply.body,
+            request_id=reply.request_id,
+            attempts=call.sends,
+            elapsed_s=self.shared.now() - started,
+        )
+
+    async def _call_in_time(self, call: Call, deadline_s: float) -> Any:
+        call.ends_at = self.shared.now() + deadline_s
+        timer = asyncio.timeout(deadline_s)
+        try:
+            async with timer:
+                return await self._call(call)
+        except TimeoutError:
+            if not timer.expired():
+                raise
+        error = DeadlineExceeded(
+            f"the call was not done within its deadline of {deadline_s:g} s",
+            may_have_happened=call.may_have_happened or call.on_the_wire,
+        )
+        error.__cause__ = call.last_error
+        self._settle(call, error)
+        raise error from call.last_error
+
+    async def _call(self, call: Call) -> Any:
+        shared = self.shared
+        target = call.target
+        try:
+            while True:
+                if shared.closed and not in_exchange():
+                    raise ClientClosed("the client is closed; make a new one")
+                if shared.limiter.reserve(target.group):
+                    await shared.limiter.wait(target.group)
+                headers = self._ready_headers(call) or await self._await_headers(call)
+                call.sends += 1
+                call.on_the_wire = True
+                try:
+                    reply = await shared.transport.send(
+                        call.url, headers, call.body, call.settings.timeout
+                    )
+                except PDSError as failure:
+                    error = failure
+                else:
+                    if 200 <= reply.status < 300:
+                        shared.limiter.accepted(target.group)
+                        shared.budget.refund()
+                        call.reply = reply
+                        return self._decode(call, reply)
+                    error = self._reply_error(call, reply)
+                call.on_the_wire = False
+                await self._recover(call, error)
+        except PDSError as error:
+            if isinstance(error, (InvalidRequest, ClientClosed)):
+                raise
+            self._settle(call, error)
+            raise
+
+    def _decode(self, call: Call, reply: _protocol.Reply) -> Any:
+        if not reply.body and (call.kind is None or reply.status == 204):
+            return None if call.kind is None else call.kind()
+        try:
+            return _codec.decode(reply.body, call.kind)
+        except DecodeError as bare:
+            reason = bare.message
+        raise _protocol.undecodable(reply, reason, self.shared.secrets())
+
+    def _reply_error(self, call: Call, reply: _protocol.Reply) -> PDSError:
+        shared = self.shared
+        error = _protocol.reply_error(
+            reply, now=shared.context.clock.time(), known=shared.secrets()
+        )
+        assert error is not None
+        if isinstance(error, RateLimited):
+            shared.limiter.throttled(call.target.group, error.retry_after_s)
+        else:
+            shared.limiter.accepted(call.target.group)
+        return error
+
+    def _ready_headers(self, call: Call) -> dict[str, str] | None:
+        """The headers, if nothing has to be waited for."""
+        if call.anonymous:
+            return self._make_headers(call, ANONYMOUS, ANONYMOUS)
+        share = call.settings.share or self.share.ready()
+        token = ANONYMOUS if call.settings.own_credential else self.tokens.ready()
+        if share is None or token is None:
+            return None
+        return self._make_headers(call, token, share)
+
+    async def _await_headers(self, call: Call) -> dict[str, str]:
+        share = call.settings.share or self.share.ready() or await self.share.get()
+        token = ANONYMOUS if call.settings.own_credential else self.tokens.ready()
+        if token is None:
+            # A share token can stand alone (pds-service.md 2.6).
+            alone = share.header is not None and self.tokens.is_empty
+            token = ANONYMOUS if alone else await self.tokens.get()
+        return self._make_headers(call, token, share)
+
+    def _make_headers(self, call: Call, token: Token, share: Token) -> dict[str, str]:
+        call.token, call.share = token, share
+        settings = call.settings
+        key = (token, share, settings, call.content_type)
+        if key == self._headers_for:
+            return self._headers
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": call.content_type,
+            "User-Agent": self.shared.user_agent,
+        }
+        if token.header is not None:
+            headers["Authorization"] = token.header
+        if share.header is not None:
+            headers[_protocol.SHARE_TOKEN_HEADER] = share.header
+        headers = override_headers(headers, settings.headers)
+        self._headers_for, self._headers = key, headers
+        return headers
+
+    # -------------------------------------------------------------------- after a failure
+
+    async def _recover(self, call: Call, error: PDSError) -> None:
+        """Returns when the call is to be sent again, raises when it is over."""
+        shared = self.shared
+        call.last_error = error
+        call.may_have_happened |= error.may_have_happened
+        step = next_step(error, self._situation(call), shared.config.retry)
+        if step.action is Action.RENEW:
+            await self._renew(call, error)
+        elif step.action is Action.RENEW_SHARE:
+            await self._renew_share(call, error)
+        elif step.action is Action.RETRY and shared.budget.withdraw():
+            wait = step.wait_s
+            if wait is None:
+                wait = step.ceiling_s * shared.context.random.random()
+            self._tell_retry(call, error, wait)
+            await shared.context.sleep(wait)
+        else:
+            raise error
+
+    def _situation(self, call: Call) -> Situation:
+        shared = self.shared
+        return Situation(
+            repeatable=call.repeatable,
+            attempt=call.sends - call.repeats,
+            retries=call.settings.retries,
+            repeats=call.repeats,
+            has_token=call.token.header is not None,
+            has_share_token=call.share.header is not None and call.settings.share is None,
+            can_pay=shared.budget.can_pay,
+            remaining_s=call.ends_at - shared.now(),
+        )
+
+    async def _renew(self, call: Call, error: PDSError) -> None:
+        renewal = await self.tokens.renew(call.token, may_exchange=not call.exchanged)
+        if renewal is None:
+            raise error
+        call.exchanged |= renewal[1]
+        call.repeats += 1
+
+    async def _renew_share(self, call: Call, error: PDSError) -> None:
+        renewal = await self.share.renew(call.share, may_exchange=not call.share_exchanged)
+        if renewal is None:
+            raise error
+        call.share_exchanged |= renewal[1]
+        call.repeats += 1
+
+    # -------------------------------------------------------------------- telling
+
+    def _settle(self, call: Call, error: PDSError) -> None:
+        """Fill in what the error is about to be raised with, and tell the listeners."""
+        self._fill_in(call, error)
+        events = self.shared.events
+        if call.settings.emit and events.has("error"):
+            events.emit("error", error, error.req_opt)
+
+    def _tell_retry(self, call: Call, error: PDSError, delay_s: float) -> None:
+        events = self.shared.events
+        if call.settings.emit and events.has("retry"):
+            self._fill_in(call, error)
+            events.emit("retry", error, error.req_opt, delay_s)
+
+    def _fill_in(self, call: Call, error: PDSError) -> None:
+        known = self.shared.secrets()
+        error.attempts = call.sends
+        error.may_have_happened |= call.may_have_happened
+        error.message = mask_text(error.message, known)
+        error.args = (error.message,)
+        error.req_opt = call.settings.options.filled(
+            method="POST", url=call.url, data=call.shown_data(), attempt=call.sends
+        )
+        if error.__cause__ is not None:
+            error.__cause__ = safe_cause(error.__cause__, known)
+        record_stack(error)

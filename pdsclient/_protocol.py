@@ -1,0 +1,261 @@
+"""The wire protocol without I/O: paths to URLs, replies to data or errors.
+
+Facts are from the service reference, section numbers in brackets: header names (1.3, 1.4), the
+four error shapes (3.1), codes (3.2, 3.5), statuses (1.6).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from html import unescape
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from pdsclient._secrets import mask, mask_text
+from pdsclient.errors import (
+    SERVER_ERROR,
+    DecodeError,
+    InvalidRequest,
+    NotSent,
+    OutcomeUnknown,
+    PDSError,
+    ServiceFailure,
+    reply_error_class,
+)
+
+JSON = "application/json; charset=utf-8"
+FORM = "application/x-www-form-urlencoded"
+SHARE_TOKEN_HEADER = "x-share-token"
+REQUEST_ID_HEADER = "x-ca-request-id"
+
+_LONGEST_BODY_SHOWN = 2_000
+_LONGEST_MESSAGE = 1_000
+
+
+class Reply(NamedTuple):
+    """What came back: the body is complete and decompressed."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's name for this exchange (1.4); bodies do not carry one."""
+        return self.headers.get(REQUEST_ID_HEADER) or None
+
+
+# ---------------------------------------------------------------------------- requests
+
+_PATH = re.compile(r"/[A-Za-z0-9_\-./~%]+")
+
+
+def operation_path(pathname: object, endpoint: str, version: str) -> str:
+    """The operation's path below the version, such as ``/file/list``; InvalidRequest if none.
+
+    An absolute URL is taken when it lies under the endpoint: a credential never goes elsewhere.
+    """
+    if not isinstance(pathname, str):
+        raise InvalidRequest(f"pathname must be a string, not {type(pathname).__name__}")
+    path = pathname
+    if "://" in path:
+        base = f"{endpoint}/{version}"
+        if not path.startswith(f"{base}/"):
+            raise InvalidRequest(
+                f"pathname is a URL outside {base}; give a path such as /file/list, or make a "
+                "client for that endpoint"
+            )
+        path = path[len(base) :]
+    _check_path(path, version)
+    return path
+
+
+def _check_path(path: str, version: str) -> None:
+    if not path.startswith("/"):
+        raise InvalidRequest(f"pathname must start with /, as in /file/list: {path[:80]!r}")
+    if "?" in path or "#" in path:
+        raise InvalidRequest("pathname must not hold ? or #; use options.params for a query")
+    if not _PATH.fullmatch(path) or "//" in path:
+        raise InvalidRequest(f"pathname is not a path such as /file/list: {path[:80]!r}")
+    segments = path.lower().replace("%2e", ".").split("/")
+    if ".." in segments or "." in segments:
+        raise InvalidRequest("pathname must not hold . or .. segments")
+    if segments[1] == version:
+        raise InvalidRequest(
+            f"pathname must not start with /{version}: the client adds it; "
+            f"for /{version}/file/list give /file/list"
+        )
+
+
+def with_params(url: str, params: Mapping[str, str] | None) -> str:
+    """The URL with a query."""
+    return f"{url}?{urlencode(params)}" if params else url
+
+
+def encode_form(data: object) -> bytes:
+    """A form body, as ``/oauth/token`` wants it (2.2): each value percent-encoded by itself."""
+    if not isinstance(data, Mapping):
+        raise InvalidRequest(f"data must be a mapping, not {type(data).__name__}")
+    pairs = {name: item for name, item in data.items() if item is not None}
+    for name, item in pairs.items():
+        if not isinstance(name, str) or isinstance(item, bool) or not isinstance(item, (str, int)):
+            raise InvalidRequest(f"data.{name} must be a string or an int to stand in a form")
+    try:
+        return urlencode(pairs, quote_via=quote).encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest("data holds half of a surrogate pair") from None
+
+
+# ---------------------------------------------------------------------------- replies
+
+
+def reply_error(reply: Reply, *, now: float, known: tuple[str, ...] = ()) -> PDSError | None:
+    """None for a success (any 2xx, 1.5), else the error that the reply stands for.
+
+    Args:
+        now: wall-clock time, for a ``Retry-After`` that is a date.
+        known: secrets to keep out of the message and the body.
+    """
+    if 200 <= reply.status < 300:
+        return None
+    if 300 <= reply.status < 400:
+        return undecodable(reply, "the server answered with a redirect, which is never followed")
+    code, message, req_id = _read_error(reply)
+    kind = reply_error_class(reply.status, code)
+    error = kind(
+        mask_text(message, known)[:_LONGEST_MESSAGE],
+        code=code,
+        status=reply.status,
+        req_id=reply.request_id or req_id,
+        retry_after_s=retry_after_s(reply.headers, now),
+        may_have_happened=issubclass(kind, ServiceFailure),
+        body=_shown_body(reply, known),
+    )
+    return error
+
+
+def undecodable(reply: Reply, reason: str, known: tuple[str, ...] = ()) -> DecodeError:
+    """The error for an answer that is not in a form we understand."""
+    return DecodeError(
+        f"{reason} (HTTP {reply.status}, {reply.headers.get('content-type') or 'no content type'},"
+        f" {len(reply.body)} bytes)",
+        code=SERVER_ERROR,
+        status=reply.status,
+        req_id=reply.request_id,
+        may_have_happened=200 <= reply.status < 300,
+        body=_shown_body(reply, known),
+    )
+
+
+def _read_error(reply: Reply) -> tuple[str, str, str | None]:
+    """Code, message and request id, from whichever of the shapes of 3.1 it is."""
+    document = _json_object(reply.body)
+    if document:
+        code = _first_text(document, "code", "Code", "error")
+        message = _first_text(document, "message", "Message", "error_description")
+        if code:
+            req_id = _first_text(document, "requestId", "RequestId", "request_id")
+            return code, message or code, req_id or None
+    xml = _xml_fields(reply.body)
+    if "Code" in xml:
+        return xml["Code"], xml.get("Message", xml["Code"]), xml.get("RequestId")
+    gateway = reply.headers.get("x-ca-error-code")
+    if gateway:
+        return gateway, reply.headers.get("x-ca-error-message") or gateway, None
+    kind = reply.headers.get("content-type", "no content type").partition(";")[0]
+    what = f"a body that names no error ({kind})" if reply.body else "an empty body"
+    return _nameless(reply.status), f"HTTP {reply.status} with {what}", None
+
+
+def _nameless(status: int) -> str:
+    """The code of a reply that has none; gateway 429s have been seen empty (4.1)."""
+    return "TooManyRequests" if status == 429 else SERVER_ERROR
+
+
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    if not body.lstrip()[:1] == b"{":
+        return None
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _first_text(document: Mapping[str, Any], *names: str) -> str:
+    found = (document.get(name) for name in names)
+    return next((text for text in found if isinstance(text, str) and text), "")
+
+
+_XML_FIELD = re.compile(r"<(Code|Message|RequestId)>([^<]*)</\1>")
+
+
+def _xml_fields(body: bytes) -> dict[str, str]:
+    """The flat fields of an OSS error document (3.1); a parser for XML at large is not needed."""
+    head = body[:8_192].decode("utf-8", "replace")
+    if "<Error>" not in head:
+        return {}
+    return {match[1]: unescape(match[2]) for match in _XML_FIELD.finditer(head)}
+
+
+def _shown_body(reply: Reply, known: tuple[str, ...]) -> str | None:
+    """The body as text, masked before it is cut, so that no half of a secret survives."""
+    if not reply.body:
+        return None
+    document = _json_object(reply.body)
+    if document is not None:
+        text = msgspec.json.encode(mask(document, known)).decode()
+    else:
+        text = mask_text(reply.body[: 8 * _LONGEST_BODY_SHOWN].decode("utf-8", "replace"), known)
+    return text if len(text) <= _LONGEST_BODY_SHOWN else f"{text[:_LONGEST_BODY_SHOWN]}…"
+
+
+def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that the server asks to wait: ``Retry-After`` in seconds or as a date, else
+    ``x-retry-after`` in milliseconds (1.4); None when neither is there or makes sense."""
+    text = headers.get("retry-after")
+    if text is not None:
+        seconds = _seconds(text, now)
+        if seconds is not None:
+            return seconds
+    text = headers.get("x-retry-after")
+    milliseconds = None if text is None else _number(text)
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _seconds(text: str, now: float) -> float | None:
+    seconds = _number(text)
+    if seconds is not None:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 <= number < math.inf else None
+
+
+# ---------------------------------------------------------------------------- transport errors
+
+
+def not_sent(reason: str, *, may_pass: bool = True) -> NotSent:
+    """The error for a request that did not leave."""
+    error = NotSent(reason)
+    error.may_pass = may_pass
+    return error
+
+
+def outcome_unknown(reason: str) -> OutcomeUnknown:
+    """The error for a request that left and was not answered."""
+    return OutcomeUnknown(reason, may_have_happened=True)

@@ -1,0 +1,191 @@
+"""How hits are written: as a table for people, as JSON lines or CSV for programs.
+
+Each form turns one page of hits into text, so that output begins with the first page and memory
+holds no more than one.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from enum import Enum
+from io import StringIO
+from typing import Protocol
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pdsclient.cli.terminal import shown
+from pdsclient.models import File
+
+__all__ = ["Format", "Layout", "layout"]
+
+COLUMNS = (
+    "file_id",
+    "name",
+    "type",
+    "size",
+    "created_at",
+    "updated_at",
+    "drive_id",
+    "parent_file_id",
+    "name_path",
+    "file_extension",
+    "category",
+    "mime_type",
+    "content_hash",
+    "hidden",
+    "starred",
+)
+"""The columns of CSV; they stay as they are, new ones are added at the end."""
+
+# Below this width a table has one column of times.
+_WIDE = 100
+_GAP = 2
+_SIZE_WIDTH = 8
+_TIME_WIDTH = 16
+
+
+class Format(str, Enum):
+    """What ``--format`` takes."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+class Layout(Protocol):
+    """A form of output."""
+
+    def head(self) -> str:
+        """What stands before the first hit."""
+
+    def page(self, files: Sequence[File]) -> str:
+        """The hits of one page."""
+
+
+def layout(form: Format | None) -> Layout:
+    """The form that was asked for; without one a table on a terminal, else JSON lines."""
+    if form is None:
+        form = Format.TABLE if sys.stdout.isatty() else Format.JSONL
+    layouts: dict[Format, type[Layout]] = {
+        Format.TABLE: TableLayout,
+        Format.JSONL: JsonLines,
+        Format.CSV: Csv,
+    }
+    return layouts[form]()
+
+
+class JsonLines:
+    """One JSON object for each hit, as ``File.to_dict()`` gives it: without presigned URLs."""
+
+    def head(self) -> str:
+        """Nothing."""
+        return ""
+
+    def page(self, files: Sequence[File]) -> str:
+        """A line for each hit."""
+        return "".join(f"{_json(file)}\n" for file in files)
+
+
+# What JSON may hold as it is, but a terminal would obey: C1 controls, bidi marks, separators.
+_OBEYED = re.compile("[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f"
+                     "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+
+
+def _json(file: File) -> str:
+    text = json.dumps(file.to_dict(), ensure_ascii=False, separators=(",", ":"))
+    # Such characters stand in strings only, where the escape means the same to every reader.
+    return text if text.isprintable() else _OBEYED.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
+
+
+class Csv:
+    """RFC 4180 with a header line; on a terminal names are escaped as in the table."""
+
+    def __init__(self) -> None:
+        self._safe = shown if sys.stdout.isatty() else str
+
+    def head(self) -> str:
+        """The names of the columns."""
+        return _csv_lines([COLUMNS])
+
+    def page(self, files: Sequence[File]) -> str:
+        """A record for each hit; what is not set is empty."""
+        return _csv_lines([self._record(file.to_dict()) for file in files])
+
+    def _record(self, fields: dict[str, object]) -> list[str]:
+        return [self._safe(_csv_value(fields.get(name))) for name in COLUMNS]
+
+
+def _csv_lines(records: Sequence[Sequence[str]]) -> str:
+    text = StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerows(records)
+    return text.getvalue()
+
+
+def _csv_value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+class TableLayout:
+    """A table as wide as the terminal; long names are cut."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, soft_wrap=False)
+        room = self._console.width - _SIZE_WIDTH - 3 * _GAP - _TIME_WIDTH
+        self._is_wide = self._console.width >= _WIDE
+        if self._is_wide:
+            room -= _GAP + _TIME_WIDTH
+        self._name_width = max(8, room * 3 // 5)
+        self._folder_width = max(8, room - self._name_width)
+
+    def head(self) -> str:
+        """The names of the columns."""
+        created = ["CREATED (UTC)"] if self._is_wide else []
+        return self._lines([["NAME", "SIZE", *created, "UPDATED (UTC)", "FOLDER"]], style="bold")
+
+    def page(self, files: Sequence[File]) -> str:
+        """A line for each hit."""
+        return self._lines([self._cells(file) for file in files])
+
+    def _cells(self, file: File) -> list[str]:
+        name = shown(file.name or "") + ("/" if file.type == "folder" else "")
+        created = [_time(file.created_at)] if self._is_wide else []
+        folder = file.name_path if file.name_path is not None else file.parent_file_id
+        return [name, _size(file.size), *created, _time(file.updated_at), shown(folder or "")]
+
+    def _lines(self, rows: Sequence[Sequence[str]], style: str = "") -> str:
+        # Fixed widths, so that the pages stand below each other as one table.
+        table = Table(box=None, show_header=False, padding=(0, _GAP, 0, 0), pad_edge=False)
+        times = [_TIME_WIDTH] * (2 if self._is_wide else 1)
+        for width in (self._name_width, _SIZE_WIDTH, *times, self._folder_width):
+            right = "right" if width == _SIZE_WIDTH else "left"
+            table.add_column(width=width, no_wrap=True, overflow="ellipsis", justify=right)
+        for row in rows:
+            table.add_row(*[Text(cell, style=style) for cell in row])
+        with self._console.capture() as captured:
+            self._console.print(table)
+        return captured.get()
+
+
+def _size(size: int | None) -> str:
+    if size is None:
+        return "-"
+    if size < 1000:
+        return f"{size} B"
+    value, units = size / 1000, iter("kMGTPE")
+    unit = next(units)
+    while value >= 999.95:
+        value, unit = value / 1000, next(units)
+    return f"{value:.1f} {unit}B"
+
+
+def _time(time: datetime | None) -> str:
+    return "-" if time is None else f"{time:%Y-%m-%d %H:%M}"

@@ -1,0 +1,133 @@
+"""Between a command and the terminal: what is written, how it ends, and what is safe to show."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import unicodedata
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from enum import IntEnum
+
+from pdsclient.errors import AuthError, DeadlineExceeded, InvalidRequest, PDSError, TransportError
+
+__all__ = ["Exit", "is_interactive", "open_streams", "run", "say", "shown", "write"]
+
+
+class Exit(IntEnum):
+    """The exit statuses, as the help text lists them."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    NO_CREDENTIAL = 3
+    NO_ANSWER = 4
+    INTERRUPTED = 128 + signal.SIGINT
+
+
+class ReaderGone(Exception):
+    """Whoever read standard output has had enough."""
+
+
+def open_streams() -> None:
+    """Prepare the standard streams: UTF-8 into files and pipes, and never an encoding error."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller: ``>&-``
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif stream.isatty():
+            stream.reconfigure(errors="backslashreplace")
+        else:
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
+
+
+def run(job: Coroutine[object, object, None]) -> None:
+    """Run a command to its end; SystemExit tells how it ended, never a traceback."""
+    try:
+        asyncio.run(job)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        _abandon_output()
+        raise SystemExit(Exit.INTERRUPTED) from None
+    except ReaderGone:
+        _abandon_output()
+    except PDSError as error:
+        say(str(error))
+        raise SystemExit(_status(error)) from None
+    except OSError as error:
+        _abandon_output()
+        where = f": {error.filename}" if error.filename else ""
+        say(f"{error.strerror or type(error).__name__}{where}")
+        raise SystemExit(Exit.FAILED) from None
+
+
+def _status(error: PDSError) -> Exit:
+    if isinstance(error, InvalidRequest):
+        return Exit.USAGE
+    if isinstance(error, AuthError):
+        return Exit.NO_CREDENTIAL
+    if isinstance(error, (TransportError, DeadlineExceeded)):
+        return Exit.NO_ANSWER
+    return Exit.FAILED
+
+
+def write(text: str) -> None:
+    """Write to standard output at once."""
+    try:
+        with _interruptible():
+            sys.stdout.write(text)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise ReaderGone from None
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a write that waits for a reader.
+
+    The event loop's handler only asks the task to stop, which a blocked thread never hears.
+    """
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _abandon_output() -> None:
+    """Let the interpreter's last flush of what nobody reads go to nowhere."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def say(message: str) -> None:
+    """Write a message for the user to standard error."""
+    lines = "\n".join(map(shown, message.splitlines()))
+    with suppress(OSError):
+        print(f"pdsclient: {lines}", file=sys.stderr, flush=True)
+
+
+def is_interactive() -> bool:
+    """Whether somebody watches standard error."""
+    return sys.stderr.isatty()
+
+
+def shown(text: str) -> str:
+    """The text with everything escaped that a terminal would obey instead of show.
+
+    Control characters move the cursor, those of bidirectional text turn the line around; both
+    occur in file names that others have made. Spaces of any kind stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or unicodedata.category(char) == "Zs" else _escaped(char)
+        for char in text
+    )
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape", "surrogatepass").decode()

@@ -1,0 +1,394 @@
+"""The client as it is used: calls, credentials, views, events, and the typed operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypedDict, TypeVar, overload
+
+from pdsclient._call import Response
+from pdsclient._core import Engine, Shared
+from pdsclient.config import (
+    ClientConfig,
+    ClientFields,
+    RefreshShareToken,
+    RefreshToken,
+    RuntimeContext,
+    TokenProvider,
+    parse_config,
+    refuse_to_pickle,
+)
+from pdsclient.errors import ClientClosed, InvalidRequest
+from pdsclient.events import ClientEvents, EventName
+from pdsclient.operations import BoundOp, BoundPagedOp
+from pdsclient.options import NO_OPTIONS, RequestOptions
+from pdsclient.token_store import TokenStore
+from pdsclient.tokens import TokenInfo
+
+if TYPE_CHECKING:
+    from typing import Self, Unpack
+
+    from pdsclient.models import Page
+    from pdsclient.resources.drive import DriveResource
+    from pdsclient.resources.file import FileResource
+    from pdsclient.resources.share_link import ShareLinkResource
+
+__all__ = ["AsyncPDSClient"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+PageT = TypeVar("PageT", bound="Page[Any]")
+Listener = TypeVar("Listener", bound=Callable[..., object])
+
+
+class CredentialFields(TypedDict, total=False):
+    """The keyword arguments of ``with_credentials``."""
+
+    token_info: TokenInfo | Mapping[str, Any] | None
+    refresh_token_fun: RefreshToken | None
+    token_provider: TokenProvider | None
+    token_store: TokenStore | None
+    share_token: str | None
+    refresh_share_token_fun: RefreshShareToken | None
+
+
+class AsyncPDSClient:
+    """A client of one PDS domain (the seed's ``PDSClient``).
+
+    Args:
+        config: a ``ClientConfig`` or a mapping of its fields; or give the fields themselves as
+            keyword arguments, not both.
+        context: the machinery beneath, see ``RuntimeContext``.
+
+    Use it as ``async with AsyncPDSClient(api_endpoint=…, token_info=…) as client``, or call
+    ``aclose()`` at the end. It may be made before an event loop runs; it belongs to the loop of
+    its first call and moves on when that one is closed.
+
+    Raises:
+        InvalidRequest: naming the field that is wrong.
+    """
+
+    _is_view = False
+
+    def __init__(
+        self,
+        config: ClientConfig | Mapping[str, Any] | None = None,
+        context: RuntimeContext | None = None,
+        **fields: Unpack[ClientFields],
+    ) -> None:
+        parsed = parse_config(config, fields)
+        if context is not None and not isinstance(context, RuntimeContext):
+            raise InvalidRequest(f"context must be a RuntimeContext, not {type(context).__name__}")
+        shared = Shared(parsed, context or RuntimeContext())
+        tokens, share = shared.token_source(parsed), shared.share_source(parsed)
+        self._engine = Engine(shared, tokens, share, NO_OPTIONS)
+
+    # -------------------------------------------------------------------- credentials
+
+    @property
+    def token_info(self) -> TokenInfo | None:
+        """The credential in force, None without one."""
+        return self._engine.tokens.token_info
+
+    @property
+    def share_token(self) -> str | None:
+        """The share token in force, None without one."""
+        return self._engine.share.share_token
+
+    def set_token(self, token_info: TokenInfo | Mapping[str, Any]) -> None:
+        """Put a credential in force for the next request (the seed's ``setToken``).
+
+        A refresh that began earlier is not put in force, saved or announced any more.
+
+        Raises:
+            InvalidRequest: naming the field that is wrong.
+        """
+        self._engine.tokens.set(TokenInfo.parse(token_info))
+
+    def set_share_token(self, share_token: str) -> None:
+        """Put a share token in force for the next request (the seed's ``setShareToken``).
+
+        Raises:
+            InvalidRequest: if it is no string that a header can carry.
+        """
+        self._engine.share.set(share_token)
+
+    def remove_token(self) -> None:
+        """Forget the credential; a refresh function is asked for a new one when one is needed."""
+        self._engine.tokens.remove()
+
+    def remove_share_token(self) -> None:
+        """Forget the share token."""
+        self._engine.share.remove()
+
+    async def refresh_token(self) -> TokenInfo:
+        """The new credential after a refresh, which is allowed at any time.
+
+        Callers that ask at the same time share one refresh.
+
+        Raises:
+            AuthError: there is no refresh function.
+            RefreshFailed: it failed; the cause says why.
+        """
+        return await self._engine.tokens.refresh()
+
+    # -------------------------------------------------------------------- calls
+
+    @overload
+    async def post_api(
+        self,
+        pathname: str,
+        data: Mapping[str, Any] | None = None,
+        options: RequestOptions | Mapping[str, Any] | None = None,
+    ) -> Any: ...
+    @overload
+    async def post_api(
+        self,
+        pathname: str,
+        data: Mapping[str, Any] | None = None,
+        options: RequestOptions | Mapping[str, Any] | None = None,
+        *,
+        reply_type: type[T],
+    ) -> T: ...
+    async def post_api(
+        self,
+        pathname: str,
+        data: Mapping[str, Any] | None = None,
+        options: RequestOptions | Mapping[str, Any] | None = None,
+        *,
+        reply_type: Any = None,
+    ) -> Any:
+        """The reply's data of any operation (the seed's ``postAPI``).
+
+        Args:
+            pathname: the operation's path without version, such as ``/file/list``.
+            data: sent as JSON; query and order objects in it are rendered. None sends ``{}``.
+            options: settings of this call, as ``RequestOptions`` or a mapping.
+            reply_type: decode the reply to this type instead of plain data.
+
+        Returns:
+            Plain data (dict, list, …), or ``reply_type``; None for an empty reply.
+
+        Raises:
+            InvalidRequest: an argument is wrong; nothing was sent.
+            PDSError: one of the classes of ``pdsclient.errors``.
+        """
+        config = self._engine.shared.config
+        call = self._engine.prepare(config.api_endpoint, pathname, data, options, reply_type)
+        return await self._engine.run(call)
+
+    async def post_api_anonymous(
+        self,
+        pathname: str,
+        data: Mapping[str, Any] | None = None,
+        options: RequestOptions | Mapping[str, Any] | None = None,
+        *,
+        reply_type: Any = None,
+    ) -> Any:
+        """Like ``post_api``, with neither access token nor share token."""
+        endpoint = self._engine.shared.config.api_endpoint
+        return await self._engine.run(
+            self._engine.prepare(endpoint, pathname, data, options, reply_type, anonymous=True)
+        )
+
+    async def post_auth(
+        self,
+        pathname: str,
+        data: Mapping[str, Any] | None = None,
+        options: RequestOptions | Mapping[str, Any] | None = None,
+        *,
+        reply_type: Any = None,
+    ) -> Any:
+        """Like ``post_api``, at the auth endpoint."""
+        endpoint = self._engine.shared.config.auth_endpoint
+        return await self._engine.run(self._engine.prepare(endpoint, pathname, data, options, reply_type))
+
+    async def post_auth_anonymous(
+        self,
+        pathname: str,
+        data: Mapping[str, Any] | None = None,
+        options: RequestOptions | Mapping[str, Any] | None = None,
+        *,
+        reply_type: Any = None,
+    ) -> Any:
+        """Like ``post_auth``, with neither access token nor share token.
+
+        ``/oauth/token`` is sent as a form, as the service wants it there.
+        """
+        endpoint = self._engine.shared.config.auth_endpoint
+        return await self._engine.run(
+            self._engine.prepare(endpoint, pathname, data, options, reply_type, anonymous=True)
+        )
+
+    async def post_api_response(
+        self,
+        pathname: str,
+        data: Mapping[str, Any] | None = None,
+        options: RequestOptions | Mapping[str, Any] | None = None,
+        *,
+        reply_type: Any = None,
+    ) -> Response:
+        """Like ``post_api``, with status, headers, body and request id around the data."""
+        config = self._engine.shared.config
+        call = self._engine.prepare(config.api_endpoint, pathname, data, options, reply_type)
+        return (await self._engine.run_for_response(call))[1]
+
+    @overload
+    async def with_response(
+        self, operation: BoundOp[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> tuple[T, Response]: ...
+    @overload
+    async def with_response(
+        self, operation: BoundPagedOp[P, PageT], *args: P.args, **kwargs: P.kwargs
+    ) -> tuple[PageT, Response]: ...
+    async def with_response(
+        self, operation: Any, *args: Any, **kwargs: Any
+    ) -> tuple[Any, Response]:
+        """The typed reply of an operation and the Response around it.
+
+        ``file, response = await client.with_response(client.file.get, drive_id=…, file_id=…)``;
+        of a paged operation it is the first page.
+        """
+        if not isinstance(operation, (BoundOp, BoundPagedOp)):
+            raise InvalidRequest(
+                "with_response takes an operation such as client.file.get, not called: "
+                "client.with_response(client.file.get, file_id=…)"
+            )
+        engine, op = operation.engine, operation.op
+        call = engine.prepare_op(op, op.request(*args, **kwargs))
+        return await engine.run_for_response(call)
+
+    # -------------------------------------------------------------------- views
+
+    def with_options(
+        self,
+        options: RequestOptions | Mapping[str, Any] | None = None,
+        /,
+        **changes: Any,
+    ) -> Self:
+        """A light view of this client with other settings for its calls.
+
+        ``client.with_options(timeout=5, retries=0).file.get(…)``; it shares connections, tokens,
+        limiter and budget, and need not be closed.
+        """
+        if options is not None and changes:
+            raise InvalidRequest("options and keyword arguments together: give one of them")
+        engine = self._engine
+        chosen = RequestOptions.parse(changes or options).over(engine.options)
+        return self._view(Engine(engine.shared, engine.tokens, engine.share, chosen))
+
+    def with_credentials(self, **fields: Unpack[CredentialFields]) -> Self:
+        """A light view for another user, with a token source of its own on the same connections.
+
+        Args:
+            fields: ``token_info``, ``refresh_token_fun``, ``token_provider``, ``token_store``,
+                ``share_token`` and ``refresh_share_token_fun`` as in ``ClientConfig``; what is
+                not given is not inherited.
+        """
+        for name in fields:
+            if name not in CredentialFields.__annotations__:
+                known = ", ".join(CredentialFields.__annotations__)
+                raise InvalidRequest(f"{name} is not a credential; known are {known}")
+        engine, shared = self._engine, self._engine.shared
+        config = ClientConfig(
+            api_endpoint=shared.config.api_endpoint, allow_http=True, **fields
+        )
+        tokens, share = shared.token_source(config), shared.share_source(config)
+        return self._view(Engine(shared, tokens, share, engine.options))
+
+    def _view(self, engine: Engine) -> Self:
+        view = object.__new__(type(self))
+        view._engine = engine
+        view._is_view = True
+        return view
+
+    # -------------------------------------------------------------------- events
+
+    @property
+    def events(self) -> ClientEvents:
+        """The emitter of ``error``, ``retry``, ``token`` and ``share_token``."""
+        return self._engine.shared.events
+
+    @overload
+    def on(self, event: EventName, listener: None = None) -> Callable[[Listener], Listener]: ...
+    @overload
+    def on(self, event: EventName, listener: Listener) -> Listener: ...
+    def on(self, event: EventName, listener: Any = None) -> Any:
+        """Listen to an event; without a listener, a decorator. See ``ClientEvents``."""
+        return self._engine.shared.events.on(event, listener)
+
+    @overload
+    def once(self, event: EventName, listener: None = None) -> Callable[[Listener], Listener]: ...
+    @overload
+    def once(self, event: EventName, listener: Listener) -> Listener: ...
+    def once(self, event: EventName, listener: Any = None) -> Any:
+        """Listen to the next event of its kind only."""
+        return self._engine.shared.events.once(event, listener)
+
+    def off(self, event: EventName, listener: Callable[..., object]) -> None:
+        """Stop listening."""
+        self._engine.shared.events.off(event, listener)
+
+    # -------------------------------------------------------------------- resources
+
+    @cached_property
+    def file(self) -> FileResource:
+        """Operations under ``/v2/file``."""
+        from pdsclient.resources.file import FileResource
+
+        return FileResource(self._engine)
+
+    @cached_property
+    def drive(self) -> DriveResource:
+        """Operations under ``/v2/drive``."""
+        from pdsclient.resources.drive import DriveResource
+
+        return DriveResource(self._engine)
+
+    @cached_property
+    def share_link(self) -> ShareLinkResource:
+        """Operations under ``/v2/share_link``."""
+        from pdsclient.resources.share_link import ShareLinkResource
+
+        return ShareLinkResource(self._engine)
+
+    # -------------------------------------------------------------------- life
+
+    async def aclose(self) -> None:
+        """Finish an unfinished refresh and the listeners (5 s each), then close all connections.
+
+        Idempotent. A borrowed session stays open.
+        """
+        self._refuse_on_view("aclose()")
+        await self._engine.shared.close()
+
+    async def __aenter__(self) -> Self:
+        self._refuse_on_view("async with")
+        if self._engine.shared.closed:
+            raise ClientClosed("the client is closed; make a new one")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def _refuse_on_view(self, what: str) -> None:
+        if self._is_view:
+            raise InvalidRequest(
+                f"{what} is for the client itself, not for a view made by with_options or "
+                "with_credentials: views share its connections and need no closing"
+            )
+
+    def __reduce__(self) -> NoReturn:
+        refuse_to_pickle("an AsyncPDSClient")
+
+    def __repr__(self) -> str:
+        shared = self._engine.shared
+        state = "closed" if shared.closed else "open"
+        view = " view" if self._is_view else ""
+        return f"<{type(self).__name__}{view} {shared.config.api_endpoint} {state}>"

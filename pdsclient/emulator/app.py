@@ -1,0 +1,250 @@
+"""The HTTP face: from a request to a reply, with faults, latency and bandwidth in between."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter
+from urllib.parse import parse_qsl
+from weakref import WeakKeyDictionary
+
+from aiohttp import web
+from attrs import define
+
+from pdsclient.emulator.data import PREFIX, answer_data
+from pdsclient.emulator.faults import FaultScript, cut
+from pdsclient.emulator.guard import Guard
+from pdsclient.emulator.handlers import OPERATIONS, Operation
+from pdsclient.emulator.identity import Caller
+from pdsclient.emulator.known_paths import GET_PATHS, POST_PATHS
+from pdsclient.emulator.params import Params, parse_json
+from pdsclient.emulator.replies import Reply, ServiceError, error_reply, gateway_reply, request_id
+from pdsclient.emulator.requestlog import RequestLog, RequestRecord
+from pdsclient.emulator.service import Call, Service
+from pdsclient.emulator.throttle import Throttle, throttled_reply
+
+__all__ = ["Application", "Control"]
+
+CONTROL_PREFIX = "/_emulator/"
+_VERSION = "/v2"
+_PACE_S = 0.01
+logger = logging.getLogger("pdsclient.emulator")
+
+Control = Callable[[str, bytes, Mapping[str, str]], Awaitable[Reply]]
+
+
+@define(kw_only=True)
+class Line:
+    """The line between client and service.
+
+    Attributes:
+        latency_s: every reply waits this long (real time).
+        bandwidth_bps: bytes per second of each reply's body, None for no limit.
+    """
+
+    latency_s: float = 0.0
+    bandwidth_bps: float | None = None
+
+
+class Application:
+    """Answers requests; one for each emulator."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        guard: Guard,
+        faults: FaultScript,
+        log: RequestLog,
+        throttle: Throttle,
+        line: Line,
+        control: Control,
+        access_log: bool,
+    ) -> None:
+        self.service = service
+        self.throttle = throttle
+        self.line = line
+        self._guard = guard
+        self._faults = faults
+        self._log = log
+        self._control = control
+        self._access_log = access_log
+        # aiohttp runs one task for each connection, which is thus the connection's identity.
+        self._served: WeakKeyDictionary[asyncio.Task[None], int] = WeakKeyDictionary()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The handler for `aiohttp.web.Server`."""
+        started = perf_counter()
+        try:
+            response = await self._answer(request)
+        except ConnectionError:
+            # The client went away; there is nobody to tell.
+            return cut(request, reset=False)
+        if self._access_log:
+            spent_ms = (perf_counter() - started) * 1000
+            logger.info("%s %s %d %.1f ms", request.method, request.path, response.status, spent_ms)
+        return response
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        refusal = self._guard.refuses(request.headers)
+        if refusal is not None:
+            return await Exchange(self, request, None, b"").send(refusal)
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            too_large = gateway_reply(413, "I413RL", "request body too large")
+            return await Exchange(self, request, None, b"").send(too_large)
+        if request.path.startswith(CONTROL_PREFIX):
+            verb = request.path.removeprefix(CONTROL_PREFIX)
+            return respond(await self._control(verb, body, request.headers))
+        record = self._record(request, body)
+        exchange = Exchange(self, request, record, body)
+        fault = self._faults.take(record)
+        if fault is not None:
+            return await fault.play(exchange)
+        return await exchange.send(await exchange.process())
+
+    def _record(self, request: web.BaseRequest, body: bytes) -> RequestRecord:
+        nth = self._served.get(request.task, 0) + 1
+        self._served[request.task] = nth
+        path, _, query = request.raw_path.partition("?")
+        record = RequestRecord(
+            request.method,
+            path,
+            query,
+            "/data" if path.startswith(PREFIX) else path.removeprefix(_VERSION),
+            {name.lower(): value for name, value in request.headers.items()},
+            body,
+            self.service.clock.time(),
+            nth,
+        )
+        self._log.add(record)
+        return record
+
+
+@define(eq=False)
+class Exchange:
+    """One request and the way to its reply."""
+
+    app: Application
+    request: web.BaseRequest
+    record: RequestRecord | None
+    body: bytes
+
+    async def process(self) -> Reply:
+        """Do what is asked; every failure is a reply."""
+        try:
+            return await self._process()
+        except ServiceError as error:
+            return error.reply()
+        except Exception:
+            logger.exception("the emulator failed on %s", self.request.path)
+            return error_reply(
+                500, "InternalError", "The request has been failed due to some unknown error."
+            )
+
+    async def _process(self) -> Reply:
+        record = self.record
+        assert record is not None, "only recorded requests are processed"
+        if record.operation == "/data":
+            return await answer_data(
+                self.app.service, record.method, self.request.raw_path, record.headers
+            )
+        operation = _route(record)
+        if isinstance(operation, Reply):
+            return operation
+        params = self._params(operation)
+        caller = _authenticate(self.app.service, operation, record)
+        wait_s = self.app.throttle.wait_s(record.operation)
+        if wait_s > 0:
+            return throttled_reply(self.app.service.settings.throttled, wait_s)
+        service = self.app.service
+        return await operation.run(Call(service, service.settings, params, caller))
+
+    def _params(self, operation: Operation) -> Params:
+        if not operation.is_form:
+            return Params(parse_json(self.body))
+        form = self.request.content_type == "application/x-www-form-urlencoded"
+        text = self.body.decode(errors="replace") if form else ""
+        return Params(dict(parse_qsl(text)))
+
+    async def send(self, reply: Reply) -> web.StreamResponse:
+        """The reply, after the latency and at the bandwidth that are set."""
+        if reply.chunks is None and self.app.line.bandwidth_bps is None:
+            await self._wait(reply)
+            return respond(reply)
+        response = await self.begin(reply)
+        sent = 0
+        async for piece in reply.pieces(self._piece):
+            await response.write(piece)
+            sent += len(piece)
+            await self._pace(len(piece))
+        if sent < reply.size:
+            return cut(self.request, reset=False)
+        await response.write_eof()
+        return response
+
+    async def begin(self, reply: Reply) -> web.StreamResponse:
+        """The headers of the reply; its body is to be written."""
+        await self._wait(reply)
+        response = web.StreamResponse(status=reply.status, headers=_headers(reply))
+        response.content_length = reply.size
+        await response.prepare(self.request)
+        return response
+
+    async def _wait(self, reply: Reply) -> None:
+        if self.record is not None:
+            self.record.status = reply.status
+        if self.app.line.latency_s > 0:
+            await asyncio.sleep(self.app.line.latency_s)
+
+    @property
+    def _piece(self) -> int:
+        """The longest piece: what goes through in a hundredth of a second."""
+        rate = self.app.line.bandwidth_bps
+        return 256 * 1024 if rate is None else max(1, int(rate * _PACE_S))
+
+    async def _pace(self, sent: int) -> None:
+        rate = self.app.line.bandwidth_bps
+        if rate is not None:
+            await asyncio.sleep(sent / rate)
+
+
+def respond(reply: Reply) -> web.Response:
+    """The reply as aiohttp sends it."""
+    return web.Response(status=reply.status, body=reply.body or None, headers=_headers(reply))
+
+
+def _headers(reply: Reply) -> dict[str, str]:
+    return {**reply.headers, "x-ca-request-id": request_id()}
+
+
+def _route(record: RequestRecord) -> Operation | Reply:
+    """The operation, or the reply for a path that has none."""
+    path = record.operation if record.path.startswith(f"{_VERSION}/") else ""
+    if path not in (GET_PATHS if record.method == "GET" else POST_PATHS) or (
+        record.method not in ("GET", "POST")
+    ):
+        return gateway_reply(404, "I404NF", "API not found")
+    operation = OPERATIONS.get(path)
+    if operation is None:
+        return error_reply(400, "OperationNotSupport", "This operation is not supported.")
+    return operation
+
+
+def _authenticate(service: Service, operation: Operation, record: RequestRecord) -> Caller:
+    """Who calls; ServiceError 401 when the credential that is needed is missing or dead."""
+    settings = service.settings
+    token = record.access_token or record.headers.get("x-acs-bearer-token")
+    if operation.access == "anyone":
+        try:
+            return Caller(service.identity.user_of(token, settings))
+        except ServiceError:
+            return Caller()
+    share_token = record.share_token if operation.access == "share" else None
+    if share_token is None:
+        return Caller(service.identity.user_of(token, settings))
+    # With both credentials both have to be good; which of the two the service looks at is unknown.
+    user = service.identity.user_of(token, settings) if token else None
+    return Caller(user, service.identity.share_of(share_token))

@@ -1,0 +1,355 @@
+"""Scripted faults: what may go wrong between a client and the service, on demand.
+
+::
+
+    emulator.faults.add("/file/search", Fault.status(503), times=3)
+    emulator.faults.add("/file/search", Fault.reset(processed=True), after=2)
+    emulator.faults.add("*", Fault.drop_keepalive(), when=lambda request: request.method == "POST")
+
+Each request takes at most one fault: the first one in the script that fits it and is not used up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from aiohttp import web
+from attrs import define, field, frozen
+
+from pdsclient.emulator.replies import Reply, error_reply, gateway_reply, json_reply
+from pdsclient.emulator.requestlog import RequestRecord
+from pdsclient.errors import InvalidRequest
+
+__all__ = ["Fault", "FaultScript", "ScriptedFault"]
+
+_HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
+_MIB = 1024 * 1024
+
+
+class Exchange(Protocol):
+    """One request, as a fault sees it."""
+
+    request: web.BaseRequest
+
+    async def process(self) -> Reply:
+        """Do what the request asks, as without the fault."""
+
+    async def send(self, reply: Reply) -> web.StreamResponse:
+        """Send a reply, as without the fault."""
+
+    async def begin(self, reply: Reply) -> web.StreamResponse:
+        """Send the headers of a reply only."""
+
+
+class Fault(ABC):
+    """Something that goes wrong with one request; made by the class methods."""
+
+    only_on_reused_connection = False
+
+    @abstractmethod
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        """Answer the request in the faulty way."""
+
+    @classmethod
+    def status(
+        cls,
+        status: int,
+        code: str | None = None,
+        message: str = "",
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Fault:
+        """An error reply: JSON when there is a code, else the given body or none; not processed."""
+        reply = error_reply(status, code, message) if code else Reply(status)
+        sent = reply.body if body is None else body
+        return _Answer(Reply(status, sent, {**reply.headers, **(headers or {})}))
+
+    @classmethod
+    def gateway(cls, status: int = 504, code: str = "D504TO", message: str = "timeout") -> Fault:
+        """An error of the API gateway: two headers and an empty body; not processed."""
+        return _Answer(gateway_reply(status, code, message))
+
+    @classmethod
+    def html(cls, status: int = 502) -> Fault:
+        """The error page of a proxy on the way."""
+        return _Answer(Reply(status, _HTML, {"Content-Type": "text/html"}))
+
+    @classmethod
+    def json(cls, data: Any, status: int = 200) -> Fault:
+        """Any JSON in place of the reply, right or wrong."""
+        return _Answer(json_reply(data, status))
+
+    @classmethod
+    def body(cls, body: bytes, status: int = 200, content_type: str = "application/json") -> Fault:
+        """Any bytes in place of the reply."""
+        return _Answer(Reply(status, body, {"Content-Type": content_type}))
+
+    @classmethod
+    def empty(cls, status: int = 200) -> Fault:
+        """A reply without a body; 204 for a proper one."""
+        return _Answer(Reply(status))
+
+    @classmethod
+    def redirect(cls, location: str, status: int = 302) -> Fault:
+        """A redirect, say to another host that must not get the token."""
+        return _Answer(Reply(status, headers={"Location": location}))
+
+    @classmethod
+    def gzip_bomb(cls, size_mib: int = 256) -> Fault:
+        """A small compressed body that becomes this many MiB of white space and ``{}``."""
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        return _Answer(Reply(200, _gzip_bomb(size_mib), headers))
+
+    @classmethod
+    def reset(cls, *, processed: bool = False) -> Fault:
+        """The connection is reset, before or after the request was processed."""
+        return _Cut(processed=processed, with_reset=True)
+
+    @classmethod
+    def close(cls, *, processed: bool = False) -> Fault:
+        """The connection is closed without a reply, before or after processing."""
+        return _Cut(processed=processed, with_reset=False)
+
+    @classmethod
+    def drop_keepalive(cls) -> Fault:
+        """A kept connection is closed just as the next request comes; new ones are let through."""
+        return _DropKeepalive()
+
+    @classmethod
+    def close_after(cls) -> Fault:
+        """A good reply that promises to keep the connection, which is then closed all the same."""
+        return _CloseAfter()
+
+    @classmethod
+    def stall(cls, *, processed: bool = False) -> Fault:
+        """No answer, until the client goes away or the emulator is closed."""
+        return _Stall(processed)
+
+    @classmethod
+    def truncate(cls, keep: int = 10) -> Fault:
+        """Processed; the headers promise all, the connection ends after this many bytes."""
+        return _Truncate(keep)
+
+    @classmethod
+    def slow(cls, chunk: int = 1, pause_s: float = 0.001) -> Fault:
+        """Processed; the body comes in small chunks with pauses between them (real time)."""
+        return _Slow(chunk, pause_s)
+
+    @classmethod
+    def delay(cls, seconds: float) -> Fault:
+        """Processed after this many seconds (real time), then a good reply."""
+        return _Delay(seconds)
+
+
+@frozen
+class _Answer(Fault):
+    reply: Reply
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        return await exchange.send(self.reply)
+
+
+@frozen
+class _Cut(Fault):
+    processed: bool
+    with_reset: bool
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        if self.processed:
+            await exchange.process()
+        return cut(exchange.request, reset=self.with_reset)
+
+
+@frozen
+class _DropKeepalive(Fault):
+    only_on_reused_connection = True
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        return cut(exchange.request, reset=False)
+
+
+@frozen
+class _CloseAfter(Fault):
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        response = await exchange.send(await exchange.process())
+        transport = exchange.request.transport
+        if transport is not None:
+            # The reply is written when this handler has returned.
+            asyncio.get_running_loop().call_later(0.001, transport.close)
+        return response
+
+
+@frozen
+class _Stall(Fault):
+    processed: bool
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        if self.processed:
+            await exchange.process()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets this event")
+
+
+@frozen
+class _Truncate(Fault):
+    keep: int
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        reply = await exchange.process()
+        response = await exchange.begin(reply)
+        left = self.keep
+        async for piece in reply.pieces(max(1, self.keep)):
+            if left <= 0:
+                break
+            await response.write(piece[:left])
+            left -= len(piece)
+        return cut(exchange.request, reset=False)
+
+
+@frozen
+class _Slow(Fault):
+    chunk: int
+    pause_s: float
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        reply = await exchange.process()
+        response = await exchange.begin(reply)
+        async for piece in reply.pieces(self.chunk):
+            await response.write(piece)
+            await asyncio.sleep(self.pause_s)
+        await response.write_eof()
+        return response
+
+
+@frozen
+class _Delay(Fault):
+    seconds: float
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        await asyncio.sleep(self.seconds)
+        return await exchange.send(await exchange.process())
+
+
+def cut(request: web.BaseRequest, *, reset: bool) -> web.StreamResponse:
+    """End the connection now; what is returned is for aiohttp only and never sent."""
+    transport = request.transport
+    if transport is not None:
+        if reset:
+            # With a linger time of zero the kernel sends RST in place of FIN.
+            raw = transport.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+        else:
+            transport.close()
+    return web.Response()
+
+
+def _gzip_bomb(size_mib: int) -> bytes:
+    """Gzip of a lot of white space, made without ever holding it: its blocks are all alike."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    space = b" " * _MIB
+    block = packer.compress(space) + packer.flush(zlib.Z_FULL_FLUSH)
+    last = packer.compress(b"{}") + packer.flush()
+    checksum = 0
+    for _ in range(size_mib):
+        checksum = zlib.crc32(space, checksum)
+    checksum = zlib.crc32(b"{}", checksum)
+    trailer = struct.pack("<II", checksum, (size_mib * _MIB + 2) & 0xFFFFFFFF)
+    return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + block * size_mib + last + trailer
+
+
+@define(eq=False)
+class ScriptedFault:
+    """A fault in the script.
+
+    Attributes:
+        operation: the path without ``/v2``, ``/data`` for data URLs, ``*`` for all.
+        fault: what happens.
+        times: how many requests it strikes, None for all.
+        after: how many fitting requests pass before.
+        when: a further condition on the request.
+        used: how many requests it has struck.
+    """
+
+    operation: str
+    fault: Fault
+    times: int | None = 1
+    after: int = 0
+    when: Callable[[RequestRecord], bool] | None = None
+    used: int = field(default=0, init=False)
+    _passed: int = field(default=0, init=False)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it has struck as often as it should."""
+        return self.times is not None and self.used >= self.times
+
+    def strikes(self, request: RequestRecord) -> bool:
+        """Whether it strikes this request; counts what it sees."""
+        if self.is_spent or not self._fits(request):
+            return False
+        if self._passed < self.after:
+            self._passed += 1
+            return False
+        self.used += 1
+        return True
+
+    def _fits(self, request: RequestRecord) -> bool:
+        if self.operation not in ("*", request.operation):
+            return False
+        if self.fault.only_on_reused_connection and request.nth_on_connection == 1:
+            return False
+        return self.when is None or self.when(request)
+
+
+class FaultScript:
+    """The faults to come, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._script: list[ScriptedFault] = []
+
+    def add(
+        self,
+        operation: str,
+        fault: Fault,
+        *,
+        times: int | None = 1,
+        after: int = 0,
+        when: Callable[[RequestRecord], bool] | None = None,
+    ) -> ScriptedFault:
+        """Put a fault at the end of the script; see ScriptedFault for the arguments."""
+        if operation != "*" and not operation.startswith("/"):
+            raise InvalidRequest("operation must be a path such as /file/search, /data, or *")
+        if not isinstance(fault, Fault):
+            raise InvalidRequest("fault must be made by one of Fault's class methods")
+        scripted = ScriptedFault(operation, fault, times, after, when)
+        self._script.append(scripted)
+        return scripted
+
+    def remove(self, scripted: ScriptedFault) -> None:
+        """Take a fault out again; nothing happens if it is not there."""
+        if scripted in self._script:
+            self._script.remove(scripted)
+
+    def clear(self) -> None:
+        """From now on nothing goes wrong."""
+        self._script.clear()
+
+    def take(self, request: RequestRecord) -> Fault | None:
+        """The fault that strikes this request."""
+        for scripted in self._script:
+            if scripted.strikes(request):
+                if scripted.is_spent:
+                    self._script.remove(scripted)
+                return scripted.fault
+        return None
+
+    def __len__(self) -> int:
+        return len(self._script)

@@ -1,0 +1,104 @@
+"""Paging: reading limit and marker, and building the page, in every form that was switched on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from attrs import define
+
+from pdsclient.emulator.markers import refused_marker
+from pdsclient.emulator.replies import Reply, raw_reply
+from pdsclient.emulator.service import Call
+from pdsclient.emulator.settings import Settings
+
+_END = {"empty": b',"next_marker":""', "missing": b"", "null": b',"next_marker":null'}
+_EMPTY = {"list": b'"items":[]', "null": b'"items":null', "missing": b""}
+
+
+@define
+class Paging:
+    """Where one request stands in its listing.
+
+    Attributes:
+        call: the request.
+        kind: of the listing, so that markers of others are refused.
+        limit: as asked for.
+        spec: what is listed, JSON-like; None on a first page until it is bound.
+        after: the store's position, None at the beginning.
+        seen: how many items the pages before have given.
+        turn: counts the pages.
+    """
+
+    call: Call
+    kind: str
+    limit: int
+    spec: list[Any] | None = None
+    after: Any = None
+    seen: int = 0
+    turn: int = 0
+
+    @classmethod
+    def read(cls, call: Call, kind: str, *, low: int = 1, default: int = 50) -> Paging:
+        """From ``limit`` and ``marker``."""
+        limit = call.params.integer("limit", low, 100, default) or default
+        marker = call.params.text("marker")
+        if marker is None:
+            return cls(call, kind, limit)
+        life_s = call.settings.marker_life_s
+        return cls(call, kind, limit, *call.service.markers.open(kind, marker, life_s=life_s))
+
+    def bind(self, spec: list[Any]) -> None:
+        """Say what is listed; a marker for anything else is refused."""
+        if self.spec is None:
+            self.spec = spec
+        elif self.spec != spec:
+            raise refused_marker()
+
+    @property
+    def is_pause(self) -> bool:
+        """Whether this is one of the empty pages that a switch puts in between."""
+        return self.call.settings.pages == "empty" and self.turn % 2 == 1
+
+    @property
+    def take(self) -> int:
+        """How many items to ask the store for."""
+        settings = self.call.settings
+        most = (self.limit + 1) // 2 if settings.pages == "short" else self.limit
+        if settings.result_window is None:
+            return most
+        return max(1, min(most, settings.result_window - self.seen))
+
+    def pause(self, total: int | None = None) -> Reply:
+        """An empty page with a marker."""
+        return self._reply([], self.after, total)
+
+    def page(self, items: list[bytes], following: Any, total: int | None = None) -> Reply:
+        """A page of encoded items and the position where the next begins, None at the end."""
+        window = self.call.settings.result_window
+        if window is not None and self.seen + len(items) >= window:
+            following = None
+        return self._reply(items, following, total)
+
+    def _reply(self, items: list[bytes], following: Any, total: int | None) -> Reply:
+        settings = self.call.settings
+        body = b'"items":[' + b",".join(items) + b"]" if items else _EMPTY[settings.empty_items]
+        body += _END[settings.end_marker] if following is None else self._marker(items, following)
+        if total is not None:
+            body += _total(total, settings)
+        return raw_reply(b"{" + body.removeprefix(b",") + b"}")
+
+    def _marker(self, items: list[bytes], following: Any) -> bytes:
+        content = [self.spec, following, self.seen + len(items), self.turn + 1]
+        marker = self.call.service.markers.seal(self.kind, content)
+        return b',"next_marker":' + msgspec.json.encode(marker)
+
+
+def _total(total: int, settings: Settings) -> bytes:
+    if settings.total_count == "missing":
+        return b""
+    if settings.total_count == "estimated":
+        total = round(total, 1 - len(str(total)))
+    elif settings.total_count == "wrong":
+        total = total * 2 + 1
+    return b',"total_count":%d' % total

@@ -1,0 +1,390 @@
+"""How a page, or a count, is read in a few milliseconds.
+
+Two plans for each page: walk the index of the order and filter, or collect the few rows that an
+index of the filter knows, and sort them. The walk reads ``limit / density`` entries, the other one
+all of its candidates; so each usable index is asked first how many rows it has, up to a cap, and
+below the cap its rows are collected. SQLite's planner is not consulted: it knows neither the limit
+nor the density, and was off by a factor of thousands when measured.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from math import isqrt
+from typing import Any, Final
+
+import attrs
+
+from pdsclient.emulator.schema import ABSENT, ABSENT_SQL, ORDERS
+from pdsclient.emulator.sql import epoch_ms
+from pdsclient.query import FILE_FIELDS, And, Comparison, MatchMode, Op, Or, OrderTerm, Query
+from pdsclient.query.evaluate import match_terms
+
+Key = tuple[Any, ...]
+Keys = tuple[tuple[str, bool], ...]
+
+_RANGES: Final = {Op.EQ: "=", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
+_FLAGS: Final = {"starred": "starred", "hidden": "hidden"}
+_TEXTS: Final = {
+    "name": ("by_name", "name"),
+    "file_extension": ("extension", "file_extension"),
+    "category": ("category", "category"),
+}
+SUBTREE: Final = "subtree_"
+
+
+@attrs.frozen
+class Table:
+    """The files that are read: the truth, or what search knows of it."""
+
+    name: str
+    body: str
+
+
+FILES: Final = Table("file", "body")
+LAGGED: Final = Table("lagged_file", "lagged_body")
+
+
+@attrs.frozen
+class Sql:
+    """A piece of SQL and what is bound in it."""
+
+    text: str
+    values: tuple[Any, ...] = ()
+
+
+@attrs.frozen
+class Order:
+    """A total order: what was asked for, completed to a unique key.
+
+    Attributes:
+        keys: columns with True for descending; the last one is the row's number.
+        index: the sort key whose index is walked.
+        exact: that index has the whole order, forwards or backwards.
+    """
+
+    keys: Keys
+    index: str
+
+    def sql(self, names: Iterable[str]) -> str:
+        """The ORDER BY clause, the keys going by these names."""
+        pairs = zip(names, self.keys, strict=True)
+        return ", ".join(f"{name} DESC" if key[1] else name for name, key in pairs)
+
+
+@lru_cache(maxsize=256)
+def order_of(terms: tuple[OrderTerm, ...]) -> Order:
+    """The total order for these terms.
+
+    An order that an index begins with goes on as the index does, forwards or backwards, so that
+    ties cost nothing; any other one goes on with the row's number.
+    """
+    asked = tuple((term.field, term.descending) for term in terms)
+    for name, index in ORDERS.items():
+        for flip in (False, True):
+            keys = tuple((key, descending ^ flip) for key, descending in index)
+            if keys[: len(asked)] == asked:
+                return Order(keys, name)
+    indexed = [key for key, _ in asked if key in ORDERS]
+    return Order((*asked, ("id", False)), indexed[0] if indexed else "created_at")
+
+
+def after(order: Order, position: Key) -> Sql:
+    """The condition that a row stands behind the position.
+
+    As ``a <= ? AND (a < ? OR (b >= ? AND ...))``: the first part lets SQLite seek, which a chain
+    of ORs does not (4 seconds against 0.4 ms in a million rows).
+    """
+    text, values = "", ()
+    for (key, descending), value in zip(reversed(order.keys), reversed(position), strict=True):
+        beyond = "<" if descending else ">"
+        if text:
+            text = f"f.{key} {beyond}= ? AND (f.{key} {beyond} ? OR ({text}))"
+            values = (value, value, *values)
+        else:
+            text, values = f"f.{key} {beyond} ?", (value,)
+    return Sql(text, values)
+
+
+@attrs.frozen
+class Condition:
+    """What is asked of each row, and the indexes that know part of the answer.
+
+    Attributes:
+        where: true for exactly the rows wanted on the shelf.
+        handles: indexes of conditions that every such row satisfies.
+        bounds: handles that are a range of a sort key, under its name, without the SELECT.
+        sole: one handle says it all.
+    """
+
+    where: Sql
+    handles: tuple[Sql, ...] = ()
+    bounds: Mapping[str, Sql] = attrs.field(factory=dict)
+    sole: bool = False
+
+
+@attrs.frozen
+class Shelf:
+    """Where rows are looked for: a table, a drive by its number, and the findable part of it."""
+
+    table: Table
+    drive: int
+    number: int
+
+
+@attrs.frozen
+class Handles:
+    """Finds the indexes that can answer a part of a query."""
+
+    shelf: Shelf
+    match_mode: MatchMode
+
+    def of(self, query: Query) -> tuple[list[Sql], dict[str, Sql]]:
+        """Every index that all wanted rows are in, and the ranges of sort keys."""
+        terms = query.terms if isinstance(query, And) else (query,)
+        bounds = self._bounds(terms)
+        handles = [self._select(f"by_{key}", part) for key, part in bounds.items()]
+        handles += filter(None, map(self._of_term, terms))
+        return handles, bounds
+
+    def _select(self, index: str, condition: Sql) -> Sql:
+        table = self.shelf.table.name
+        return Sql(
+            f"SELECT f.id AS hit FROM {table} f INDEXED BY {table}_{index} "
+            f"WHERE f.shelf = ? AND {condition.text}",
+            (self.shelf.number, *condition.values),
+        )
+
+    def _bounds(self, terms: Sequence[Query]) -> dict[str, Sql]:
+        parts: dict[str, list[Sql]] = {}
+        for term in terms:
+            if not isinstance(term, Comparison) or term.op not in _RANGES:
+                continue
+            if term.field in ORDERS and not isinstance(term.value, (str, bool, tuple)):
+                part = Sql(f"f.{term.field} {_RANGES[term.op]} ?", (_number(term.value),))
+                parts.setdefault(term.field, []).append(part)
+        # A folder has no size: its sentinel lies below every bound.
+        present = Sql(f"f.size > {ABSENT_SQL}")
+        if "size" in parts:
+            parts["size"].append(present)
+        return {key: _all(several) for key, several in parts.items()}
+
+    def _of_term(self, term: Query) -> Sql | None:
+        if isinstance(term, Or):
+            return self._of_any(term)
+        return self._of_comparison(term) if isinstance(term, Comparison) else None
+
+    def _of_any(self, query: Or) -> Sql | None:
+        """One index for each alternative, or none at all."""
+        ways = []
+        for term in query.terms:
+            handles, _ = self.of(term)
+            if not handles:
+                return None
+            ways.append(handles[0])
+        text = " UNION ALL ".join(way.text for way in ways)
+        return Sql(text, tuple(value for way in ways for value in way.values))
+
+    def _of_comparison(self, term: Comparison) -> Sql | None:
+        if term.field.startswith(SUBTREE):
+            return self._of_subtree(int(term.field.removeprefix(SUBTREE)))
+        if term.field in _FLAGS and term.value is True:
+            return self._select(term.field, Sql(f"f.{term.field}"))
+        if term.op is Op.MATCH:
+            return self._of_match(term)
+        if term.op not in (Op.EQ, Op.IN):
+            return None
+        values = term.value if isinstance(term.value, tuple) else (term.value,)
+        if not all(isinstance(value, str) for value in values):
+            return None
+        marks = ", ".join("?" * len(values))
+        if term.field == "parent_file_id":
+            return self._of_parents(Sql(marks, values))
+        if term.field in _TEXTS:
+            index, column = _TEXTS[term.field]
+            return self._select(index, Sql(f"f.{column} IN ({marks})", values))
+        return None
+
+    def _of_parents(self, parents: Sql) -> Sql:
+        table = self.shelf.table.name
+        return Sql(
+            f"SELECT f.id AS hit FROM {table} f INDEXED BY {table}_children "
+            f"WHERE f.drive = ? AND f.parent IN ({parents.text}) AND f.shelf = ?",
+            (self.shelf.drive, *parents.values, self.shelf.number),
+        )
+
+    def _of_subtree(self, number: int) -> Sql:
+        table, folders = self.shelf.table.name, _folders(number)
+        below = self._of_parents(Sql(folders))
+        return Sql(
+            f"{below.text} UNION ALL SELECT f.id AS hit FROM {table} f "
+            f"INDEXED BY {table}_identity WHERE f.drive = ? AND f.file_id IN ({folders})",
+            (*below.values, self.shelf.drive),
+        )
+
+    def _of_match(self, term: Comparison) -> Sql | None:
+        """The trigram index: it has no answer for less than three characters."""
+        if term.field != "name":
+            return None
+        needles = match_terms(term.field, str(term.value), FILE_FIELDS, self.match_mode)
+        grams = dict.fromkeys(
+            needle[at : at + 3] for needle in needles for at in range(len(needle) - 2)
+        )
+        if not grams:
+            return None
+        quoted = ('"' + gram.replace('"', '""') + '"' for gram in grams)
+        table = f"{self.shelf.table.name}_grams"
+        return Sql(
+            f"SELECT rowid AS hit FROM {table} WHERE {table} MATCH ?", (" AND ".join(quoted),)
+        )
+
+
+def _folders(number: int) -> str:
+    return f"SELECT file_id FROM temp.subtree WHERE number = {number}"
+
+
+def subtree_sql(number: int) -> str:
+    """The condition that a row is in the subtree of this number, or its top."""
+    folders = _folders(number)
+    return f"(f.parent IN ({folders}) OR f.file_id IN ({folders}))"
+
+
+def _number(value: Any) -> Any:
+    return epoch_ms(value) if isinstance(value, datetime) else value
+
+
+def _all(parts: Sequence[Sql]) -> Sql:
+    return Sql(
+        " AND ".join(part.text for part in parts),
+        tuple(value for part in parts for value in part.values),
+    )
+
+
+@attrs.frozen
+class Planner:
+    """Reads pages and counts of one shelf through one connection."""
+
+    connection: sqlite3.Connection
+    shelf: Shelf
+
+    def page(
+        self,
+        condition: Condition,
+        order: Order,
+        *,
+        limit: int,
+        position: Key | None,
+        forced: Sql | None = None,
+    ) -> list[tuple[Any, ...]]:
+        """The rows behind the position: their keys, then the columns of ``_SENT``.
+
+        Args:
+            condition: which rows.
+            order: in which order.
+            limit: how many at most.
+            position: the keys of the row to go on from, None for the beginning.
+            forced: collect these rows, whatever their number.
+        """
+        handle = forced or self._selective(condition.handles, _collect_cap(self._size()))
+        source = self._walk(condition, order.index) if handle is None else self._collected(handle)
+        parts = [source, condition.where]
+        if position is not None:
+            parts.append(after(order, position))
+        chosen = _all(parts)
+        keys = [f"k{number}" for number in range(len(order.keys))]
+        named = ", ".join(f"f.{key} AS {name}" for name, (key, _) in zip(keys, order.keys))
+        table = self.shelf.table
+        return self.connection.execute(
+            f"SELECT {', '.join(f'p.{key}' for key in keys)}, {_SENT} FROM ("
+            f"SELECT {named} {chosen.text} ORDER BY {order.sql(keys)} LIMIT ?) p "
+            f"CROSS JOIN {table.name} f ON f.id = p.{keys[-1]} "
+            f"CROSS JOIN {table.body} b ON b.id = f.id "
+            f"ORDER BY {order.sql(f'p.{key}' for key in keys)}",
+            (*chosen.values, limit),
+        ).fetchall()
+
+    def count(self, condition: Condition) -> int:
+        """How many rows satisfy the condition."""
+        if condition.sole:
+            return self._hits(condition.handles[0])
+        handle = self._selective(condition.handles, _count_cap(self._size()))
+        index = next(iter(condition.bounds), "created_at")
+        source = self._walk(condition, index) if handle is None else self._collected(handle)
+        chosen = _all([source, condition.where])
+        return int(
+            self.connection.execute(f"SELECT count(*) {chosen.text}", chosen.values).fetchone()[0]
+        )
+
+    def _walk(self, condition: Condition, key: str) -> Sql:
+        table = self.shelf.table.name
+        source = Sql(
+            f"FROM {table} f INDEXED BY {table}_by_{key} WHERE f.shelf = ?", (self.shelf.number,)
+        )
+        bounds = condition.bounds.get(key)
+        return source if bounds is None else _all([source, bounds])
+
+    def _collected(self, handle: Sql) -> Sql:
+        table = self.shelf.table.name
+        return Sql(
+            f"FROM (SELECT DISTINCT hit FROM ({handle.text})) h "
+            f"CROSS JOIN {table} f NOT INDEXED ON f.id = h.hit WHERE f.shelf = ?",
+            (*handle.values, self.shelf.number),
+        )
+
+    def _selective(self, handles: Sequence[Sql], cap: int) -> Sql | None:
+        """The handle with the fewest rows, None if all have more than the cap."""
+        best, fewest = None, cap + 1
+        for handle in handles:
+            hits = self._hits(handle, fewest)
+            if hits < fewest:
+                best, fewest = handle, hits
+            if fewest <= _FEW:
+                break
+        return best
+
+    def _hits(self, handle: Sql, cap: int = -1) -> int:
+        counted = self.connection.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM ({handle.text}) LIMIT ?)",
+            (*handle.values, cap),
+        )
+        return int(counted.fetchone()[0])
+
+    def _size(self) -> int:
+        """Roughly how many rows the table has."""
+        row = self.connection.execute(f"SELECT max(id) FROM {self.shelf.table.name}").fetchone()
+        return row[0] or 0
+
+
+_SENT: Final = (
+    "b.json, f.file_id, f.parent, f.name, f.type, f.status, f.size, b.content_type, "
+    "b.revision_id, b.trashed_at, f.shelf"
+)
+_FEW: Final = 100
+
+
+def _collect_cap(size: int) -> int:
+    """Where both plans cost the same for a page of 100.
+
+    A candidate costs about 1 µs, an entry walked 0.1 µs: c candidates of n rows cost c against
+    10 n / c microseconds.
+    """
+    return max(200, isqrt(10 * size))
+
+
+def _count_cap(size: int) -> int:
+    """Where collecting (1 µs each) costs as much as walking everything (0.1 µs each)."""
+    return max(200, size // 10)
+
+
+def merge(
+    pages: Iterable[list[tuple[Any, ...]]], order: Order, limit: int
+) -> Iterator[tuple[Any, ...]]:
+    """The first rows of several pages in the same order."""
+    rows = [row for page in pages for row in page]
+    # One stable sort for each key, the least important first: keys differ in direction.
+    for at, (_, descending) in reversed(list(enumerate(order.keys))):
+        rows.sort(key=lambda row, at=at: (row[at] != ABSENT, row[at]), reverse=descending)
+    return iter(rows[:limit])

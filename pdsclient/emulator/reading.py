@@ -1,0 +1,331 @@
+"""Reading files, pages and counts through one connection."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from pdsclient.emulator.plans import (
+    SUBTREE,
+    Condition,
+    Handles,
+    Key,
+    Order,
+    Planner,
+    Shelf,
+    Sql,
+    Table,
+    merge,
+    order_of,
+    subtree_sql,
+)
+from pdsclient.emulator.rows import ROOT
+from pdsclient.emulator.schema import ABSENT, ABSENT_SQL
+from pdsclient.emulator.sql import Column, compile_where
+from pdsclient.emulator.writing import ABOVE
+from pdsclient.errors import InvalidRequest
+from pdsclient.query import And, Comparison, MatchMode, Not, Op, Or, OrderTerm, Query
+
+Position = tuple[Any, ...]
+
+
+class FileRow(NamedTuple):
+    """A file as it is sent.
+
+    ``json`` is a whole object that begins with ``{"drive_id":"<drive_id>",``: URLs are spliced in
+    before its last byte, and for shares the drive is cut off in front.
+    """
+
+    json: bytes
+    drive_id: str
+    file_id: str
+    parent_file_id: str
+    name: str
+    type: str
+    status: str
+    size: int | None
+    content_type: str | None
+    revision_id: str | None
+    trashed_at: str | None
+    findable: bool
+    """False if it is uploading, or it or a folder above is in the recycle bin."""
+
+
+class Page(NamedTuple):
+    """Some rows, and where to go on: None at the end."""
+
+    rows: list[FileRow]
+    next: Position | None
+
+
+def _plain(name: str, *, absent: bool = False) -> Column:
+    return Column(value=f"nullif(f.{name}, {ABSENT_SQL})" if absent else f"f.{name}")
+
+
+def _folded(name: str, folded: str) -> Column:
+    # The store writes the one form that its mode needs.
+    return Column(value=f"f.{name}", substring=f"f.{folded}", tokens=f"f.{folded}")
+
+
+COLUMNS: Final[Mapping[str, Column]] = {
+    **{
+        name: _plain(name)
+        for name in (
+            "type",
+            "status",
+            "file_extension",
+            "category",
+            "mime_type",
+            "created_at",
+            "updated_at",
+            "hidden",
+            "starred",
+        )
+    },
+    **{
+        name: _plain(name, absent=True)
+        for name in (
+            "size",
+            "image_time",
+            "last_access_at",
+            "custom_type",
+            "custom_field_1",
+            "custom_field_2",
+            "image_overall_score",
+        )
+    },
+    "parent_file_id": _plain("parent"),
+    "name": _folded("name", "folded"),
+    "description": _folded("description", "description_folded"),
+    **{
+        name: Column(value=f"f.{name}", repeated=True)
+        for name in ("label", "face_group_id", "address")
+    },
+}
+
+_FILE: Final = (
+    "b.json, f.file_id, f.parent, f.name, f.type, f.status, f.size, b.content_type, "
+    "b.revision_id, b.trashed_at, f.shelf"
+)
+
+
+class Reader:
+    """One connection's view; used by one thread at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, match_mode: MatchMode) -> None:
+        self.connection = connection
+        self._match_mode = match_mode
+        self._subtrees: dict[tuple[Shelf, Comparison], int] = {}
+        connection.execute(
+            "CREATE TEMP TABLE subtree(number INTEGER, file_id TEXT, "
+            "PRIMARY KEY(number, file_id)) WITHOUT ROWID"
+        )
+
+    def file(self, drive: int, drive_id: str, file_id: str) -> FileRow | None:
+        """One file, whatever its state."""
+        row = self.connection.execute(
+            f"SELECT {_FILE} FROM file f INDEXED BY file_identity JOIN body b ON b.id = f.id "
+            "WHERE f.drive = ? AND f.file_id = ?",
+            (drive, file_id),
+        ).fetchone()
+        return None if row is None else _file_row(drive_id, row)
+
+    def page(
+        self,
+        shelves: Mapping[str, Shelf],
+        query: Query | None,
+        order_by: Sequence[OrderTerm],
+        *,
+        limit: int,
+        position: Position | None,
+        recursive: bool = False,
+        among: Sequence[str] | None = None,
+    ) -> Page:
+        """A page of the files on the shelves, by the ids of their drives.
+
+        Args:
+            shelves: where to look, by drive id.
+            query: which files; None for all.
+            order_by: in which order.
+            limit: how many at most.
+            position: where the page before ended.
+            recursive: widen conditions on ``parent_file_id`` to the whole subtree.
+            among: only files with these ids.
+        """
+        order = order_of(tuple(order_by))
+        key = None if position is None else _key(position, order)
+        parts = []
+        for drive_id, shelf in shelves.items():
+            condition = self._condition(shelf, query, recursive)
+            rows = Planner(self.connection, shelf).page(
+                condition,
+                order,
+                limit=limit + 1,
+                position=key,
+                forced=None if among is None else _among(shelf, among),
+            )
+            parts.append([(*row, drive_id) for row in rows])
+        return _page(list(merge(parts, order, limit + 1)), order, limit)
+
+    def count(
+        self, shelves: Mapping[str, Shelf], query: Query | None, *, recursive: bool = False
+    ) -> int:
+        """How many files a search would find."""
+        return sum(
+            Planner(self.connection, shelf).count(self._condition(shelf, query, recursive))
+            for shelf in shelves.values()
+        )
+
+    def forget(self) -> None:
+        """The files have changed: subtrees that were worked out may be wrong."""
+        if self._subtrees:
+            self._subtrees.clear()
+            self.connection.execute("DELETE FROM temp.subtree")
+
+    def path(self, drive: int, file_id: str) -> list[tuple[str, str, int]]:
+        """The id, the name and the shelf of the file and of all folders above, the top one last."""
+        return self.connection.execute(
+            ABOVE.replace("WHERE id = ?", "WHERE drive = ? AND file_id = ?", 1)
+            + "SELECT file_id, name, shelf FROM up ORDER BY depth",
+            (drive, file_id),
+        ).fetchall()
+
+    def dir_size(self, drive: int, file_id: str) -> tuple[int, int, int]:
+        """Bytes, folders and files below a folder, without what is in the recycle bin."""
+        row = self.connection.execute(
+            """WITH RECURSIVE down(file_id, type, size) AS (
+                SELECT file_id, 'top', 0 FROM (SELECT ? AS file_id)
+                UNION ALL
+                SELECT f.file_id, f.type, f.size FROM down CROSS JOIN file f
+                INDEXED BY file_children ON f.drive = ? AND f.parent = down.file_id AND f.shelf = ?
+                WHERE down.type <> 'file')
+            SELECT total(size) FILTER (WHERE type = 'file'),
+                count(*) FILTER (WHERE type = 'folder'),
+                count(*) FILTER (WHERE type = 'file') FROM down""",
+            (file_id, drive, drive),
+        ).fetchone()
+        return int(row[0]), row[1], row[2]
+
+    def _condition(self, shelf: Shelf, query: Query | None, recursive: bool) -> Condition:
+        if query is None:
+            return Condition(Sql("TRUE"))
+        columns: Mapping[str, Column] = COLUMNS
+        node = query.node
+        if recursive:
+            found: dict[str, Column] = {}
+            node = self._widened(node, shelf, found)
+            columns = {**COLUMNS, **found}
+        text, values = compile_where(node, columns, match_mode=self._match_mode)
+        handles, bounds = Handles(shelf, self._match_mode).of(node)
+        sole = len(handles) == 1 and _is_range_or_lookup(node, bounds)
+        return Condition(Sql(f"({text})", tuple(values)), tuple(handles), bounds, sole)
+
+    def _widened(self, node: Query, shelf: Shelf, columns: dict[str, Column]) -> Query:
+        """The query with every condition on the parent turned into one on the subtree."""
+        if isinstance(node, Not):
+            return ~self._widened(node.term, shelf, columns)
+        if isinstance(node, (And, Or)):
+            return type(node)(self._widened(term, shelf, columns) for term in node.terms)
+        if not isinstance(node, Comparison) or node.field != "parent_file_id":
+            return node
+        number = self._subtree(shelf, node)
+        name = f"{SUBTREE}{number}"
+        columns[name] = Column(value=subtree_sql(number))
+        return Comparison(name, Op.EQ, True)
+
+    def _subtree(self, shelf: Shelf, node: Comparison) -> int:
+        """Work out which files the condition holds for, and which folders lie below them."""
+        known = self._subtrees.get((shelf, node))
+        if known is not None:
+            return known
+        number = self._subtrees[shelf, node] = len(self._subtrees)
+        table = shelf.table.name
+        where, values = compile_where(node, {"parent_file_id": Column(value="f.file_id")})
+        tops = f"SELECT f.file_id FROM {table} f WHERE f.shelf = ? AND {where}"
+        if node.matches({"parent_file_id": ROOT}):
+            tops += f" UNION SELECT '{ROOT}'"
+        self.connection.execute(
+            f"""INSERT INTO temp.subtree WITH RECURSIVE down(file_id) AS (
+                {tops}
+                UNION
+                SELECT f.file_id FROM down CROSS JOIN {table} f INDEXED BY {table}_children
+                ON f.drive = ? AND f.parent = down.file_id AND f.shelf = ? AND f.type = 'folder')
+            SELECT {number}, file_id FROM down""",
+            (shelf.number, *values, shelf.drive, shelf.number),
+        )
+        return number
+
+
+def _is_range_or_lookup(node: Query, bounds: Mapping[str, Sql]) -> bool:
+    """One handle of the query finds exactly the rows of the query."""
+    if isinstance(node, Comparison):
+        return node.op is not Op.MATCH and not node.field.startswith(SUBTREE)
+    if not isinstance(node, And) or len(bounds) != 1:
+        return False
+    (key,) = bounds
+    return all(
+        isinstance(term, Comparison) and term.field == key and term.op in _COMPARED
+        for term in node.terms
+    )
+
+
+_COMPARED: Final = frozenset({Op.EQ, Op.LT, Op.LE, Op.GT, Op.GE})
+
+
+def _among(shelf: Shelf, file_ids: Sequence[str]) -> Sql:
+    table = shelf.table.name
+    marks = ", ".join("?" * len(file_ids))
+    return Sql(
+        f"SELECT f.id AS hit FROM {table} f INDEXED BY {table}_identity "
+        f"WHERE f.drive = ? AND f.file_id IN ({marks})",
+        (shelf.drive, *file_ids),
+    )
+
+
+def _key(position: Sequence[Any], order: Order) -> Key:
+    if len(position) != len(order.keys):
+        raise InvalidRequest("after: the position belongs to another order")
+    return tuple(ABSENT if value is None else value for value in position)
+
+
+def _page(rows: list[tuple[Any, ...]], order: Order, limit: int) -> Page:
+    width = len(order.keys)
+    files = [_file_row(row[-1], row[width:-1]) for row in rows[:limit]]
+    if len(rows) <= limit:
+        return Page(files, None)
+    last = rows[limit - 1][:width]
+    return Page(files, tuple(None if value == ABSENT else value for value in last))
+
+
+def _file_row(drive_id: str, row: tuple[Any, ...]) -> FileRow:
+    json, file_id, parent, name, kind, status, size, *more, shelf = row
+    known = None if size == ABSENT else size
+    return FileRow(
+        json, drive_id, file_id, parent, name, kind, status, known, *more, findable=shelf > 0
+    )
+
+
+_BRIEF: Final = (
+    "drive_id",
+    "file_id",
+    "parent_file_id",
+    "type",
+    "status",
+    "category",
+    "file_extension",
+    "size",
+    "starred",
+    "created_at",
+    "updated_at",
+)
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def brief(row: FileRow) -> FileRow:
+    """The file with the default fields of file/scan: no name (pds-service.md 6.4)."""
+    wire = _decode(row.json)
+    kept = {name: wire[name] for name in _BRIEF if name in wire}
+    return row._replace(json=msgspec.json.encode(kept))

@@ -1,0 +1,353 @@
+"""The emulator as an object: starting and stopping it, and everything a test may do to it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from os import PathLike
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from pdsclient._clock import Clock
+from pdsclient.emulator.app import Application, Line
+from pdsclient.emulator.clock import MovableClock
+from pdsclient.emulator.control import ControlPlane
+from pdsclient.emulator.faults import FaultScript
+from pdsclient.emulator.guard import Guard, is_loopback
+from pdsclient.emulator.requestlog import RequestLog
+from pdsclient.emulator.service import Service
+from pdsclient.emulator.settings import RateLimit, Settings
+from pdsclient.emulator.throttle import Throttle
+from pdsclient.emulator.tree import TreeReport, serve_tree
+from pdsclient.errors import InvalidRequest
+from pdsclient.tokens import TokenInfo
+
+__all__ = ["Emulator", "serve"]
+
+_DRIVE_ID = "1"
+_OWNER = "superadmin"
+# Time for handlers to finish by themselves on shutdown; then they are cancelled.
+_GRACE_S = 0.05
+
+
+class Emulator:
+    """A PDS domain on this machine, over real HTTP.
+
+    Use it in ``async with``; it listens once the block is entered. Methods that change what is
+    stored are coroutines, everything else takes effect at once.
+
+    Args:
+        directory: a directory to serve as the drive; it is never written.
+        host: the address to listen on; beyond loopback only with ``allow_remote``.
+        port: 0 takes a free one.
+        database: a file to keep drives and files in; memory if None.
+        clock: what the emulator's movable clock runs on.
+        latency_s: how long every reply waits, in seconds of real time.
+        bandwidth_bps: bytes per second of each reply's body, None for no limit.
+        rate_limit: requests per second (a number: for the whole domain); None for no limit.
+        settings: the switches for what is unknown about the service.
+        domain_id: the name of the domain.
+        allow_remote: listen on the given host though other machines may reach it.
+        allowed_hosts: further names that may stand in a request's ``Host`` header.
+        access_log: log a line for each request to the logger ``pdsclient.emulator`` (INFO),
+            without query and tokens.
+        request_log_size: how many requests `requests` keeps.
+        keepalive_timeout_s: idle connections are closed after this time.
+
+    Raises:
+        InvalidRequest: for a host beyond loopback without ``allow_remote``.
+    """
+
+    def __init__(
+        self,
+        directory: str | PathLike[str] | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        database: str | PathLike[str] | None = None,
+        clock: Clock | None = None,
+        latency_s: float = 0.0,
+        bandwidth_bps: float | None = None,
+        rate_limit: RateLimit | float | None = None,
+        settings: Settings | None = None,
+        domain_id: str = "bj1",
+        allow_remote: bool = False,
+        allowed_hosts: Sequence[str] = (),
+        access_log: bool = False,
+        request_log_size: int = 10_000,
+        keepalive_timeout_s: float = 75.0,
+    ) -> None:
+        if not allow_remote and not is_loopback(host):
+            raise InvalidRequest(
+                f"host {host!r} can be reached from other machines; "
+                "pass allow_remote=True if that is meant"
+            )
+        self.clock = clock if isinstance(clock, MovableClock) else MovableClock(clock)
+        self.faults = FaultScript()
+        self.requests = RequestLog(request_log_size)
+        self.drive_id = _DRIVE_ID
+        self.tree: TreeReport | None = None
+        self.control_secret = secrets.token_urlsafe(24)
+        self._directory = directory
+        self._address = (host, port)
+        self._keepalive_timeout_s = keepalive_timeout_s
+        self._runner: web.ServerRunner | None = None
+        self._token_info: TokenInfo | None = None
+        self._service = Service(
+            database=database,
+            clock=self.clock,
+            settings=settings or Settings(),
+            domain_id=domain_id,
+        )
+        self._line = Line(latency_s=latency_s, bandwidth_bps=bandwidth_bps)
+        self._throttle = Throttle(_as_limit(rate_limit), self.clock)
+        self._started_with = (latency_s, bandwidth_bps, self._throttle.limit)
+        self._app = Application(
+            self._service,
+            guard=Guard((host, *allowed_hosts), allow_remote=allow_remote),
+            faults=self.faults,
+            log=self.requests,
+            throttle=self._throttle,
+            line=self._line,
+            control=ControlPlane(self, self.control_secret).answer,
+            access_log=access_log,
+        )
+
+    # ---- life
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._service.open()
+            await self._service.write(self._furnish)
+            await self._listen()
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop listening, interrupt what is under way, end the threads."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+        await self._service.aclose()
+
+    async def _listen(self) -> None:
+        server = web.Server(
+            self._app.handle,
+            access_log=None,
+            handler_cancellation=True,
+            keepalive_timeout=self._keepalive_timeout_s,
+        )
+        self._runner = web.ServerRunner(server, shutdown_timeout=_GRACE_S)
+        await self._runner.setup()
+        host, port = self._address
+        await web.TCPSite(self._runner, host, port, backlog=1024).start()
+        bound = self._runner.addresses[0][1]
+        shown = f"[{host}]" if ":" in host else host
+        self._service.base_url = f"http://{shown}:{bound}"
+
+    def _furnish(self) -> None:
+        """The default user and drive, and the directory's files; on the writing thread."""
+        store = self._service.store
+        if store.drive(self.drive_id) is None:
+            store.put_drive(self.drive_id, owner=_OWNER, drive_name="Default", default=True)
+        self._service.identity.put_user(_OWNER, role="superadmin", default_drive_id=self.drive_id)
+        if self._directory is not None:
+            self.tree = serve_tree(store, self._directory, self.drive_id)
+
+    # ---- what a client needs
+
+    @property
+    def api_endpoint(self) -> str:
+        """The base URL, without ``/v2``."""
+        return self._service.base_url
+
+    @property
+    def domain_id(self) -> str:
+        """The name of the domain."""
+        return self._service.domain_id
+
+    @property
+    def token_info(self) -> TokenInfo:
+        """A living token of the default user, who may do everything."""
+        known = self._token_info
+        if known is None or not self._service.identity.is_live(known.access_token):
+            known = self._token_info = self.issue_token()
+        return known
+
+    def issue_token(
+        self, ttl_s: float = 7200, *, user_id: str = _OWNER, role: str | None = None
+    ) -> TokenInfo:
+        """A new token for a user, who is made with role ``user`` if there is none of that id.
+
+        Args:
+            ttl_s: life of the access token in seconds; the refresh token lives 7 days.
+            user_id: whom it stands for; the default one may do everything.
+            role: the user's role from now on.
+        """
+        self._service.identity.put_user(user_id, **({"role": role} if role else {}))
+        reply = self._service.identity.sign_in(user_id, ttl_s, Settings())
+        return TokenInfo.parse(reply)
+
+    def issue_share_token(self, share_id: str, ttl_s: float = 7200) -> str:
+        """A share token, without asking for the password."""
+        return self._service.identity.issue_share_token(share_id, ttl_s)
+
+    def revoke(self, token: str) -> None:
+        """Make an access, refresh or share token worthless; only the server knows."""
+        self._service.identity.revoke(token)
+
+    # ---- switches
+
+    @property
+    def settings(self) -> Settings:
+        """The switches; may be replaced at any time, but for match mode and index delay."""
+        return self._service.settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        old = self._service.settings
+        if (old.match_mode, old.index_delay_s) != (settings.match_mode, settings.index_delay_s):
+            raise InvalidRequest("match_mode and index_delay_s are set when the emulator is made")
+        self._service.settings = settings
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """Requests per second; a number sets it for the whole domain, None takes it away."""
+        return self._throttle.limit
+
+    @rate_limit.setter
+    def rate_limit(self, limit: RateLimit | float | None) -> None:
+        self._throttle.limit = _as_limit(limit)
+
+    @property
+    def latency_s(self) -> float:
+        """How long every reply waits, in seconds of real time."""
+        return self._line.latency_s
+
+    @latency_s.setter
+    def latency_s(self, seconds: float) -> None:
+        self._line.latency_s = seconds
+
+    @property
+    def bandwidth_bps(self) -> float | None:
+        """Bytes per second of each reply's body, None for no limit."""
+        return self._line.bandwidth_bps
+
+    @bandwidth_bps.setter
+    def bandwidth_bps(self, rate: float | None) -> None:
+        self._line.bandwidth_bps = rate
+
+    @property
+    def control_url(self) -> str:
+        """Where the control plane is; calls need `control_secret` in ``x-emulator-secret``."""
+        return f"{self.api_endpoint}/_emulator"
+
+    def reset(self) -> None:
+        """No faults, an empty request log, and line and rate limit as at the start."""
+        self.faults.clear()
+        self.requests.clear()
+        self.latency_s, self.bandwidth_bps, self.rate_limit = self._started_with
+
+    # ---- what is stored
+
+    async def add_files(
+        self, rows: Iterable[Mapping[str, Any]], *, drive_id: str | None = None
+    ) -> list[str]:
+        """The ids of the files added, in order; see `Store.add_files` for the rows."""
+        store = self._service.store
+        return await self._service.write(store.add_files, rows, drive_id=drive_id or self.drive_id)
+
+    async def update_file(
+        self, file_id: str, changes: Mapping[str, Any], *, drive_id: str | None = None
+    ) -> None:
+        """Change fields of a file by their names on the wire."""
+        await self._change(self._service.store.update_file, drive_id, file_id, changes)
+
+    async def move_file(
+        self, file_id: str, to_parent_file_id: str, *, drive_id: str | None = None
+    ) -> None:
+        """Put a file or folder into another folder."""
+        await self._change(self._service.store.move_file, drive_id, file_id, to_parent_file_id)
+
+    async def trash_file(self, file_id: str, *, drive_id: str | None = None) -> None:
+        """Put a file or folder into the recycle bin."""
+        await self._change(self._service.store.trash_file, drive_id, file_id)
+
+    async def restore_file(self, file_id: str, *, drive_id: str | None = None) -> None:
+        """Take a file or folder out of the recycle bin."""
+        await self._change(self._service.store.restore_file, drive_id, file_id)
+
+    async def delete_file(self, file_id: str, *, drive_id: str | None = None) -> None:
+        """Remove a file or folder for good."""
+        await self._change(self._service.store.delete_file, drive_id, file_id)
+
+    async def set_status(self, file_id: str, status: str, *, drive_id: str | None = None) -> None:
+        """Make a file ``available`` or ``uploading``; the latter are not found."""
+        await self._change(self._service.store.set_status, drive_id, file_id, status)
+
+    async def put_drive(
+        self, drive_id: str, *, owner: str, default: bool = False, **more: Any
+    ) -> None:
+        """Make or change a drive; its owner is made if need be."""
+        store = self._service.store
+        await self._service.write(store.put_drive, drive_id, owner=owner, default=default, **more)
+        changes = {"default_drive_id": drive_id} if default else {}
+        self._service.identity.put_user(owner, **changes)
+
+    async def grant(self, drive_id: str, user_id: str) -> None:
+        """Let a user into somebody else's drive."""
+        await self._service.write(self._service.store.grant, drive_id, user_id)
+
+    async def create_share(
+        self,
+        file_id_list: Sequence[str],
+        *,
+        drive_id: str | None = None,
+        share_pwd: str = "",
+        expiration: datetime | None = None,
+        **more: Any,
+    ) -> str:
+        """The id of a new share link; `more` are its other fields as on the wire."""
+        return await self._service.write(
+            self._service.store.create_share,
+            drive_id or self.drive_id,
+            file_id_list,
+            share_pwd=share_pwd,
+            expiration=expiration,
+            **{"creator": _OWNER, **more},
+        )
+
+    async def cancel_share(self, share_id: str) -> None:
+        """End a share link."""
+        await self._service.write(self._service.store.cancel_share, share_id)
+
+    async def _change(self, change: Any, drive_id: str | None, *args: Any) -> None:
+        await self._service.write(change, drive_id or self.drive_id, *args)
+
+
+def _as_limit(limit: RateLimit | float | None) -> RateLimit | None:
+    if limit is None or isinstance(limit, RateLimit):
+        return limit
+    return RateLimit(per_second=limit)
+
+
+async def serve(emulator: Emulator, *, started: Callable[[Emulator], None] | None = None) -> None:
+    """Run an emulator until cancelled; `started` is called with it once it listens."""
+    async with emulator:
+        if started is not None:
+            started(emulator)
+        await asyncio.Event().wait()

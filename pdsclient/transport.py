@@ -1,0 +1,288 @@
+"""One request over aiohttp: the only module of the client that imports it.
+
+There is no policy here: a request goes out once, a complete reply or one of our transport errors
+comes back. What is settled here is where connections live and when they end:
+
+- A slot is held while bytes move and at no other time, so queueing never eats an attempt's
+  timeout and a refresh through the same client works with one connection.
+- The session belongs to one event loop. It is made at the first call and closed with the client,
+  or when its loop is shut down, whichever comes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import weakref
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from ssl import SSLContext
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+
+from pdsclient._protocol import Reply, not_sent, outcome_unknown, undecodable
+from pdsclient._secrets import mask_text
+from pdsclient.errors import SERVER_ERROR, ClientClosed, DecodeError, PDSError, WrongEventLoop
+
+# Measured on a connection that is never reached within it; TCP's own retries take 3 s, 7 s, ….
+CONNECT_TIMEOUT_S = 10.0
+# Below the idle limit of usual gateways, so that they rarely close a connection that we take up.
+_KEEP_ALIVE_S = 25.0
+_CHUNK = 1 << 16
+
+# In a forked child the parent's sockets must neither be used nor closed: its selector is shared
+# with the parent, and closing would take the parent's sockets out of it.
+_left_to_parent: list[object] = []
+_alive: weakref.WeakSet[Transport] = weakref.WeakSet()
+
+
+class _Home:
+    """A session and its slots, bound to the event loop they were made in."""
+
+    __slots__ = ("guard", "loop", "post", "session", "slots")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession, slots: int
+    ) -> None:
+        self.loop = loop
+        self.session = session
+        self.post = session.post
+        self.slots = asyncio.Semaphore(slots)
+        self.guard: AsyncGenerator[None, None] | None = None
+
+
+class Transport:
+    """Sends requests and hands back complete replies.
+
+    Args:
+        borrowed: a session of the caller's, used as it is and never closed.
+        max_connections: requests on the wire at once.
+        max_reply_bytes: longest reply after decompression.
+        proxy: URL of a proxy for every host.
+        trust_env: take proxies from the environment; netrc is never read.
+        ssl: handed to aiohttp as it is.
+    """
+
+    def __init__(
+        self,
+        *,
+        borrowed: aiohttp.ClientSession | None = None,
+        trace_configs: Sequence[aiohttp.TraceConfig] = (),
+        max_connections: int = 100,
+        max_reply_bytes: int = 64 << 20,
+        proxy: str | None = None,
+        trust_env: bool = False,
+        ssl: SSLContext | bool | None = None,
+    ) -> None:
+        self._borrowed = borrowed
+        self._trace_configs = list(trace_configs)
+        self._max_connections = max_connections
+        self._max_reply_bytes = max_reply_bytes
+        self._extra: dict[str, Any] = {} if ssl is None else {"ssl": ssl}
+        self._proxies = _Proxies(proxy, trust_env, self._extra)
+        self._timeouts: dict[float | None, aiohttp.ClientTimeout] = {}
+        self._home: _Home | None = None
+        self._closed = False
+        _alive.add(self)
+
+    async def send(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float | None
+    ) -> Reply:
+        """The reply to a POST.
+
+        Args:
+            timeout_s: for the whole exchange once a slot is free; None is no limit.
+
+        Raises:
+            NotSent: nothing reached the server.
+            OutcomeUnknown: it was sent and the answer did not come, or broke off.
+            DecodeError: the answer is not HTTP, or longer than allowed.
+        """
+        home = self._home
+        if home is None or home.loop is not asyncio.get_running_loop():
+            home = await self._move_in()
+        timeout = self._timeouts.get(timeout_s) or self._timeout(timeout_s)
+        slots = home.slots
+        await slots.acquire()
+        try:
+            response = await home.post(
+                url,
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+                raise_for_status=False,
+                **(self._proxies.extra(url) if self._proxies else self._extra),
+            )
+            try:
+                content = await self._read(response)
+            except BaseException:
+                response.close()
+                raise
+        except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
+            failure = _translate(error)
+        else:
+            return Reply(response.status, response.headers, content)
+        finally:
+            slots.release()
+        cause = failure.__cause__
+        # Raised out here so that the foreign error does not hang on as __context__: its text may
+        # hold the URL with its query.
+        raise failure from cause
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        length = response.content_length
+        plain = "Content-Encoding" not in response.headers
+        if plain and length is not None and length <= self._max_reply_bytes:
+            return await response.read()
+        parts: list[bytes] = []
+        total = 0
+        async for part in response.content.iter_chunked(_CHUNK):
+            total += len(part)
+            if total > self._max_reply_bytes:
+                reply = Reply(response.status, response.headers, b"")
+                raise undecodable(
+                    reply,
+                    f"the reply is longer than {self._max_reply_bytes:,} bytes "
+                    "(max_reply_bytes sets the limit)",
+                )
+            parts.append(part)
+        return b"".join(parts)
+
+    def _timeout(self, seconds: float | None) -> aiohttp.ClientTimeout:
+        timeout = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_TIMEOUT_S)
+        if len(self._timeouts) < 64:  # a deadline makes each attempt's remainder a new number
+            self._timeouts[seconds] = timeout
+        return timeout
+
+    # -------------------------------------------------------------------- life
+
+    async def _move_in(self) -> _Home:
+        """A session in the running loop; the one of a closed loop is left behind."""
+        loop = asyncio.get_running_loop()
+        if self._closed:
+            raise ClientClosed("the client is closed; make a new one")
+        if self._home is not None and not self._home.loop.is_closed():
+            raise WrongEventLoop(
+                "the client is bound to another event loop that is still alive; close it there "
+                "with aclose(), or use one client per loop"
+            )
+        self._home = home = _Home(loop, self._borrowed or self._new_session(), self._max_connections)
+        if self._borrowed is None:
+            home.guard = self._until_loop_ends(home)
+            await anext(home.guard)
+        return home
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            trace_configs=self._trace_configs,
+        )
+
+    async def _until_loop_ends(self, home: _Home) -> AsyncGenerator[None, None]:
+        """Closes the session in its own loop.
+
+        A suspended async generator is closed by ``loop.shutdown_asyncgens()``, which
+        ``asyncio.run`` calls at its end: so a client that outlives its loop leaves no sockets.
+        """
+        try:
+            yield
+        finally:
+            if self._home is home:
+                self._home = None
+            await home.session.close()
+
+    async def aclose(self) -> None:
+        """Close all connections; a borrowed session stays open. Idempotent."""
+        self._closed = True
+        home, self._home = self._home, None
+        if home is None or home.guard is None or home.loop.is_closed():
+            return
+        if home.loop is not asyncio.get_running_loop():
+            self._home = home
+            self._closed = False
+            raise WrongEventLoop("close the client in the event loop that it is used in")
+        await home.guard.aclose()
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``aclose`` was called."""
+        return self._closed
+
+    def _forget_parent(self) -> None:
+        if self._home is not None:
+            _left_to_parent.append(self._home)
+            self._home = None
+
+
+def _after_fork_in_child() -> None:
+    for transport in list(_alive):
+        transport._forget_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+class _Proxies:
+    """Which proxy a host is reached through; the environment is read once, when asked to."""
+
+    def __init__(self, fixed: str | None, trust_env: bool, extra: Mapping[str, Any]) -> None:
+        self._fixed = fixed
+        self._environment = getproxies() if trust_env and not fixed else {}
+        self._extra = extra
+        self._by_origin: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._fixed or self._environment)
+
+    def extra(self, url: str) -> dict[str, Any]:
+        """Arguments of the request: the proxy, if there is one for this host, and the rest."""
+        parts = urlsplit(url)
+        key = (parts.scheme, parts.netloc)
+        if key not in self._by_origin:
+            proxy = self._fixed or self._from_environment(*key)
+            self._by_origin[key] = {**self._extra, **({"proxy": proxy} if proxy else {})}
+        return self._by_origin[key]
+
+    def _from_environment(self, scheme: str, netloc: str) -> str | None:
+        if proxy_bypass(netloc):
+            return None
+        return self._environment.get(scheme) or self._environment.get("all")
+
+
+def _translate(error: Exception) -> PDSError:
+    """Our error for one of aiohttp's, with that one as its cause.
+
+    What aiohttp raises before a connection stands was never sent; everything later is unknown.
+    """
+    failure = _our_kind(error)
+    failure.__cause__ = error
+    return failure
+
+
+_CERTIFICATE = (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)
+_CONNECTION = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)
+
+
+def _our_kind(error: Exception) -> PDSError:
+    what = mask_text(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+    if isinstance(error, _CERTIFICATE):
+        return not_sent(f"the server's certificate was refused ({what})", may_pass=False)
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return not_sent("the connection did not come about in time")
+    if isinstance(error, _CONNECTION):
+        return not_sent(f"no connection ({what})")
+    if isinstance(error, (RuntimeError, ValueError)):
+        return not_sent(f"the request could not be made ({what})", may_pass=False)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return DecodeError(
+            f"the answer is not HTTP ({what})", code=SERVER_ERROR, may_have_happened=True
+        )
+    if isinstance(error, asyncio.TimeoutError):
+        return outcome_unknown("no complete answer in time")
+    return outcome_unknown(f"the connection broke before the answer was complete ({what})")
