@@ -44,7 +44,9 @@ def check_metadata(text: str) -> None:
     assert not capped, f"lower bounds only: {capped}"
     assert metadata["Requires-Python"] == ">=3.11", metadata["Requires-Python"]
     assert metadata["License-Expression"] == "MIT", metadata["License-Expression"]
-    licences = [line for line in metadata.get_all("Classifier", []) if line.startswith("License ::")]
+    licences = [
+        line for line in metadata.get_all("Classifier", []) if line.startswith("License ::")
+    ]
     assert not licences, "a License classifier contradicts the SPDX expression"
     assert metadata["Description-Content-Type"] == "text/markdown"
 

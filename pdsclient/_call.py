@@ -130,7 +130,9 @@ class Call:
         content_type: str,
     ) -> None:
         self.target = target
-        self.url = _protocol.with_params(target.url, settings.params)
+        self.url = target.url
+        if settings.params:
+            self.url = _protocol.with_params(target.url, settings.params)
         self.body = body
         self.settings = settings
         self.kind = kind
@@ -142,6 +144,7 @@ class Call:
         self.may_have_happened = self.on_the_wire = False
         self.ends_at = math.inf
         self.last_error: PDSError | None = None
+        self.reply: _protocol.Reply | None = None
         self.token = self.share = ANONYMOUS  # what was sent last
 
     @property

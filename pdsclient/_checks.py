@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 from pdsclient.errors import InvalidRequest
 
 LONGEST_TIMEOUT_S = 3600.0
+# Servers refuse a header long before this; a token of the service has 1 to 2 kB.
+_LONGEST_HEADER_VALUE = 65_536
 
 Validator: TypeAlias = Callable[[Any, Any, Any], None]
 
@@ -19,11 +21,32 @@ def check_header_value(name: str, value: object) -> str:
         raise InvalidRequest(f"{name} must be a string, not {type(value).__name__}")
     if not value:
         raise InvalidRequest(f"{name} must not be empty")
+    if len(value) > _LONGEST_HEADER_VALUE:
+        raise InvalidRequest(f"{name} is longer than {_LONGEST_HEADER_VALUE:,} characters")
     if not (value.isascii() and value.isprintable() and value == value.strip()):
         raise InvalidRequest(
             f"{name} holds a character that cannot stand in an HTTP header; "
             "expected visible ASCII without surrounding white space"
         )
+    return value
+
+
+def check_token(name: str, value: object) -> str:
+    """The value if it can be a credential in a header: one word."""
+    token = check_header_value(name, value)
+    if " " in token:
+        raise InvalidRequest(f"{name} must not hold white space: was more than the token copied?")
+    return token
+
+
+def check_text(name: str, value: object) -> str:
+    """The value if it is a text that can be encoded."""
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{name} must be a string, not {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"{name} holds half of a surrogate pair") from None
     return value
 
 
@@ -33,7 +56,9 @@ def check_seconds(name: str, value: object, *, longest: float = math.inf) -> flo
         return None
     number = check_number(name, value)
     if not number > 0 or math.isinf(number):
-        raise InvalidRequest(f"{name} must be more than 0 seconds, not {number:g}; None is no limit")
+        raise InvalidRequest(
+            f"{name} must be a finite number of seconds above 0, not {number:g}; None is no limit"
+        )
     if number > longest:
         raise InvalidRequest(
             f"{name} is {number:g} seconds, above {longest:g}; durations are seconds here, "
@@ -60,7 +85,8 @@ def whole(least: int, most: int, *, prefix: str = "") -> Validator:
         if isinstance(value, bool) or not isinstance(value, int):
             raise InvalidRequest(f"{name} must be an int, not {type(value).__name__}")
         if not least <= value <= most:
-            raise InvalidRequest(f"{name} must be from {least:,} to {most:,}, not {value:,}")
+            # The value is left out: Python refuses to print an int of thousands of digits.
+            raise InvalidRequest(f"{name} must be from {least:,} to {most:,}")
 
     return check
 

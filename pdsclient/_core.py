@@ -11,10 +11,10 @@ import asyncio
 import platform as platform_module
 import weakref
 from collections.abc import Awaitable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pdsclient import _codec, _protocol
-from pdsclient._call import ANONYMOUS, Call, Response, Target, override_headers, resolve
+from pdsclient._call import ANONYMOUS, Call, Response, Settings, Target, override_headers, resolve
 from pdsclient._operations_table import REPEATABLE
 from pdsclient._policy import Action, Situation, next_step
 from pdsclient._secrets import mask_text, safe_cause
@@ -73,17 +73,18 @@ class Shared:
         )
         self.closed = False
         self._closing: asyncio.Future[None] | None = None
-        self._targets: dict[tuple[str, str], Target] = {}
+        self._targets: dict[tuple[str | None, str], Target] = {}
 
     def secrets(self) -> tuple[str, ...]:
         """Every credential in use, for masking."""
         return tuple(secret for source in list(self.sources) for secret in source.secrets())
 
-    def target(self, endpoint: str, pathname: str) -> Target:
+    def target(self, endpoint: str | None, pathname: str) -> Target:
         """The operation behind a path; remembered, since there are few."""
         try:
             return self._targets[endpoint, pathname]
         except (KeyError, TypeError):
+            assert endpoint is not None  # ClientConfig fills both in
             version = self.config.version
             path = _protocol.operation_path(pathname, endpoint, version)
             group = path.split("/", 2)[1]
@@ -157,6 +158,16 @@ class Shared:
                 self._closing.set_result(None)
 
 
+class _Headers(NamedTuple):
+    """Request headers, and what they were made from."""
+
+    token: Token
+    share: Token
+    settings: Settings
+    content_type: str
+    headers: Mapping[str, str]
+
+
 class Engine:
     """Sends the calls of a client, or of one of its views.
 
@@ -175,8 +186,7 @@ class Engine:
         self.share = share
         self.options = options
         self._settings = resolve(options, shared.config)
-        self._headers_for: tuple[object, ...] = (None,)
-        self._headers: dict[str, str] = {}
+        self._headers = _Headers(ANONYMOUS, ANONYMOUS, self._settings, "", {})
 
     # -------------------------------------------------------------------- preparation
 
@@ -196,7 +206,6 @@ class Engine:
         if options is not None:
             chosen = RequestOptions.parse(options).over(self.options)
             settings = resolve(chosen, shared.config)
-        assert endpoint is not None  # ClientConfig fills both in
         target = shared.target(endpoint, pathname)
         if target.path == "/oauth/token":
             body, content_type = _protocol.encode_form(data), _protocol.FORM
@@ -204,26 +213,17 @@ class Engine:
             body, content_type = _codec.encode(data), _protocol.JSON
         return Call(target, body, settings, kind, anonymous, content_type)
 
-    def prepare_op(
-        self,
-        op: AnyOp,
-        request: Request,
-        *,
-        marker: str | None = None,
-        whole: bool = False,
-    ) -> Call:
-        """The call of a typed operation; ``whole`` asks a listing for its longest page."""
-        shared, settings = self.shared, self._settings
-        data = request.to_wire(settings.validate)
-        if marker is not None:
-            data["marker"] = marker
-        if whole:
-            data.setdefault("limit", op.most)
-        config = shared.config
+    def wire(self, request: Request) -> dict[str, Any]:
+        """What a typed request sends, checked unless this view says not to."""
+        return request.to_wire(self._settings.validate)
+
+    def prepare_op(self, op: AnyOp, data: Mapping[str, Any]) -> Call:
+        """The call of a typed operation."""
+        config = self.shared.config
         endpoint = config.auth_endpoint if op.auth else config.api_endpoint
-        assert endpoint is not None
-        target = shared.target(endpoint, op.path)
-        return Call(target, _codec.encode(data), settings, op.reply, op.anonymous, _protocol.JSON)
+        target = self.shared.target(endpoint, op.path)
+        body = _codec.encode(data)
+        return Call(target, body, self._settings, op.reply, op.anonymous, _protocol.JSON)
 
     # -------------------------------------------------------------------- the request loop
 
@@ -236,7 +236,8 @@ class Engine:
     async def run_for_response(self, call: Call) -> tuple[Any, Response]:
         started = self.shared.now()
         data = await self.run(call)
-        reply: _protocol.Reply = call.reply
+        reply = call.reply
+        assert reply is not None  # a call that returns has one
         return data, Response(
             status=reply.status,
             headers=reply.headers,
@@ -318,42 +319,50 @@ class Engine:
             shared.limiter.accepted(call.target.group)
         return error
 
-    def _ready_headers(self, call: Call) -> dict[str, str] | None:
-        """The headers, if nothing has to be waited for."""
+    def _ready_headers(self, call: Call) -> Mapping[str, str] | None:
+        """The headers, if nothing has to be waited for; nearly always those of the last call."""
+        settings = call.settings
         if call.anonymous:
-            return self._make_headers(call, ANONYMOUS, ANONYMOUS)
-        share = call.settings.share or self.share.ready()
-        token = ANONYMOUS if call.settings.own_credential else self.tokens.ready()
-        if share is None or token is None:
-            return None
-        return self._make_headers(call, token, share)
+            token = share = ANONYMOUS
+        else:
+            share = settings.share or self.share.ready()
+            token = ANONYMOUS if settings.own_credential else self.tokens.ready()
+            if share is None or token is None:
+                return None
+        call.token, call.share = token, share
+        last = self._headers
+        if (
+            last.token is token
+            and last.share is share
+            and last.settings is settings
+            and last.content_type is call.content_type
+        ):
+            return last.headers
+        return self._make_headers(call)
 
-    async def _await_headers(self, call: Call) -> dict[str, str]:
+    async def _await_headers(self, call: Call) -> Mapping[str, str]:
         share = call.settings.share or self.share.ready() or await self.share.get()
         token = ANONYMOUS if call.settings.own_credential else self.tokens.ready()
         if token is None:
             # A share token can stand alone (pds-service.md 2.6).
             alone = share.header is not None and self.tokens.is_empty
             token = ANONYMOUS if alone else await self.tokens.get()
-        return self._make_headers(call, token, share)
-
-    def _make_headers(self, call: Call, token: Token, share: Token) -> dict[str, str]:
         call.token, call.share = token, share
+        return self._make_headers(call)
+
+    def _make_headers(self, call: Call) -> Mapping[str, str]:
         settings = call.settings
-        key = (token, share, settings, call.content_type)
-        if key == self._headers_for:
-            return self._headers
         headers = {
             "Accept": "application/json",
             "Content-Type": call.content_type,
             "User-Agent": self.shared.user_agent,
         }
-        if token.header is not None:
-            headers["Authorization"] = token.header
-        if share.header is not None:
-            headers[_protocol.SHARE_TOKEN_HEADER] = share.header
+        if call.token.header is not None:
+            headers["Authorization"] = call.token.header
+        if call.share.header is not None:
+            headers[_protocol.SHARE_TOKEN_HEADER] = call.share.header
         headers = override_headers(headers, settings.headers)
-        self._headers_for, self._headers = key, headers
+        self._headers = _Headers(call.token, call.share, settings, call.content_type, headers)
         return headers
 
     # -------------------------------------------------------------------- after a failure

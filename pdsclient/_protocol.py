@@ -6,6 +6,7 @@ four error shapes (3.1), codes (3.2, 3.5), statuses (1.6).
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -14,10 +15,10 @@ from html import unescape
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-import msgspec
-
 from pdsclient._secrets import mask, mask_text
+from pdsclient._times import as_utc
 from pdsclient.errors import (
+    CLIENT_ERROR,
     SERVER_ERROR,
     DecodeError,
     InvalidRequest,
@@ -33,8 +34,12 @@ FORM = "application/x-www-form-urlencoded"
 SHARE_TOKEN_HEADER = "x-share-token"
 REQUEST_ID_HEADER = "x-ca-request-id"
 
+_LONGEST_PATH = 1_024
+# Errors of the service have a few hundred bytes; what is much longer is not worth parsing.
+_LONGEST_ERROR = 1 << 18
 _LONGEST_BODY_SHOWN = 2_000
 _LONGEST_MESSAGE = 1_000
+_LONGEST_NAME = 200
 
 
 class Reply(NamedTuple):
@@ -47,7 +52,7 @@ class Reply(NamedTuple):
     @property
     def request_id(self) -> str | None:
         """The service's name for this exchange (1.4); bodies do not carry one."""
-        return self.headers.get(REQUEST_ID_HEADER) or None
+        return _clip(self.headers.get(REQUEST_ID_HEADER) or "", _LONGEST_NAME) or None
 
 
 # ---------------------------------------------------------------------------- requests
@@ -76,13 +81,15 @@ def operation_path(pathname: object, endpoint: str, version: str) -> str:
 
 
 def _check_path(path: str, version: str) -> None:
+    if len(path) > _LONGEST_PATH:
+        raise InvalidRequest(f"pathname is longer than {_LONGEST_PATH:,} characters")
     if not path.startswith("/"):
-        raise InvalidRequest(f"pathname must start with /, as in /file/list: {path[:80]!r}")
+        raise InvalidRequest(f"pathname must start with /, as in /file/list: {_quoted(path)}")
     if "?" in path or "#" in path:
         raise InvalidRequest("pathname must not hold ? or #; use options.params for a query")
     if not _PATH.fullmatch(path) or "//" in path:
-        raise InvalidRequest(f"pathname is not a path such as /file/list: {path[:80]!r}")
-    segments = path.lower().replace("%2e", ".").split("/")
+        raise InvalidRequest(f"pathname is not a path such as /file/list: {_quoted(path)}")
+    segments = path.lower().replace("%2e", ".").replace("%2f", "/").split("/")
     if ".." in segments or "." in segments:
         raise InvalidRequest("pathname must not hold . or .. segments")
     if segments[1] == version:
@@ -92,9 +99,13 @@ def _check_path(path: str, version: str) -> None:
         )
 
 
-def with_params(url: str, params: Mapping[str, str] | None) -> str:
+def _quoted(path: str) -> str:
+    return repr(mask_text(path)[:80])
+
+
+def with_params(url: str, params: Mapping[str, str]) -> str:
     """The URL with a query."""
-    return f"{url}?{urlencode(params)}" if params else url
+    return f"{url}?{urlencode(params)}"
 
 
 def encode_form(data: object) -> bytes:
@@ -127,23 +138,22 @@ def reply_error(reply: Reply, *, now: float, known: tuple[str, ...] = ()) -> PDS
         return undecodable(reply, "the server answered with a redirect, which is never followed")
     code, message, req_id = _read_error(reply)
     kind = reply_error_class(reply.status, code)
-    error = kind(
-        mask_text(message, known)[:_LONGEST_MESSAGE],
-        code=code,
+    return kind(
+        _clip(message, _LONGEST_MESSAGE, known),
+        # Our own word for an error that no server has reported.
+        code=_clip(code, _LONGEST_NAME, known) if code != CLIENT_ERROR else SERVER_ERROR,
         status=reply.status,
-        req_id=reply.request_id or req_id,
+        req_id=reply.request_id or (req_id and _clip(req_id, _LONGEST_NAME)),
         retry_after_s=retry_after_s(reply.headers, now),
         may_have_happened=issubclass(kind, ServiceFailure),
         body=_shown_body(reply, known),
     )
-    return error
 
 
 def undecodable(reply: Reply, reason: str, known: tuple[str, ...] = ()) -> DecodeError:
     """The error for an answer that is not in a form we understand."""
     return DecodeError(
-        f"{reason} (HTTP {reply.status}, {reply.headers.get('content-type') or 'no content type'},"
-        f" {len(reply.body)} bytes)",
+        f"{reason} (HTTP {reply.status}, {_content_type(reply)}, {len(reply.body)} bytes)",
         code=SERVER_ERROR,
         status=reply.status,
         req_id=reply.request_id,
@@ -167,8 +177,7 @@ def _read_error(reply: Reply) -> tuple[str, str, str | None]:
     gateway = reply.headers.get("x-ca-error-code")
     if gateway:
         return gateway, reply.headers.get("x-ca-error-message") or gateway, None
-    kind = reply.headers.get("content-type", "no content type").partition(";")[0]
-    what = f"a body that names no error ({kind})" if reply.body else "an empty body"
+    what = f"a body that names no error ({_content_type(reply)})" if reply.body else "an empty body"
     return _nameless(reply.status), f"HTTP {reply.status} with {what}", None
 
 
@@ -177,12 +186,24 @@ def _nameless(status: int) -> str:
     return "TooManyRequests" if status == 429 else SERVER_ERROR
 
 
+def _content_type(reply: Reply) -> str:
+    kind = reply.headers.get("content-type", "").partition(";")[0]
+    return _clip(kind, _LONGEST_NAME) or "no content type"
+
+
+def _clip(text: str, longest: int, known: tuple[str, ...] = ()) -> str:
+    """The text, masked before it is cut, so that no half of a secret survives."""
+    text = mask_text(text, known).encode("utf-8", "replace").decode()
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
 def _json_object(body: bytes) -> dict[str, Any] | None:
-    if not body.lstrip()[:1] == b"{":
+    """The body if it is a JSON object, read leniently: an error reply may be of any quality."""
+    if len(body) > _LONGEST_ERROR:
         return None
     try:
-        document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        document = json.loads(body.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 
@@ -204,15 +225,14 @@ def _xml_fields(body: bytes) -> dict[str, str]:
 
 
 def _shown_body(reply: Reply, known: tuple[str, ...]) -> str | None:
-    """The body as text, masked before it is cut, so that no half of a secret survives."""
     if not reply.body:
         return None
     document = _json_object(reply.body)
     if document is not None:
-        text = msgspec.json.encode(mask(document, known)).decode()
+        text = json.dumps(mask(document, known), ensure_ascii=False, separators=(",", ":"))
     else:
-        text = mask_text(reply.body[: 8 * _LONGEST_BODY_SHOWN].decode("utf-8", "replace"), known)
-    return text if len(text) <= _LONGEST_BODY_SHOWN else f"{text[:_LONGEST_BODY_SHOWN]}…"
+        text = reply.body[:_LONGEST_ERROR].decode("utf-8", "replace")
+    return _clip(text, _LONGEST_BODY_SHOWN, known)
 
 
 def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
@@ -233,7 +253,8 @@ def _seconds(text: str, now: float) -> float | None:
     if seconds is not None:
         return seconds
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        # HTTP dates are in GMT, also those in the old form that does not say so.
+        return max(0.0, as_utc(parsedate_to_datetime(text)).timestamp() - now)
     except (ValueError, TypeError, OverflowError):
         return None
 

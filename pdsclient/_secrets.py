@@ -13,16 +13,22 @@ from typing import Any
 
 HIDDEN = "***"
 
+# Compared without case, hyphens and underscores: the vendor's SDKs write AccessToken as well.
 SECRET_KEYS = frozenset({
     "access_token",
     "refresh_token",
     "share_token",
     "id_token",
+    "security_token",
     "client_secret",
+    "app_secret",
+    "access_key_secret",
     "assertion",
     "share_pwd",
     "password",
+    "plain_password",
     "private_key",
+    "cert_privatekey",
     "authorization",
     "cookie",
     "set-cookie",
@@ -30,6 +36,9 @@ SECRET_KEYS = frozenset({
     "x-share-token",
     "x-acs-bearer-token",
     "x-acs-security-token",
+    "signature",
+    "x-oss-signature",
+    "x-oss-security-token",
     "office_access_token",
     "office_refresh_token",
 })  # fmt: skip
@@ -49,38 +58,79 @@ SHOWN_HEADERS = frozenset({
     "x-retry-after",
 })  # fmt: skip
 
+
+def _bare(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
+
+
+_BARE_KEYS = frozenset(map(_bare, SECRET_KEYS))
+# More is cut: a self-containing list with two references would be 2**32 values at this depth.
 _DEEPEST = 32
-_URL_QUERY = re.compile(r"(\bhttps?://[^\s\"'<>?#]*)[?#][^\s\"'<>]*", re.IGNORECASE)
-_USERINFO = re.compile(r"(\bhttps?://)[^\s\"'<>/?#@]+@", re.IGNORECASE)
-_BEARER = re.compile(r"(\b(?:Bearer|Basic)\s+)[^\s\"',;]+", re.IGNORECASE)
-_JWT = re.compile(r"\beyJ[\w-]{4,}\.[\w-]+(?:\.[\w-]*)?")
-_PAIR = re.compile(
-    r"""(["']?\b(?:%s)\b["']?\s*[:=]\s*)("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&,;}]+)"""
-    % "|".join(sorted(map(re.escape, SECRET_KEYS), key=len, reverse=True)),
+_MOST_VALUES = 20_000
+
+# Each pattern is linear in hostile text: whatever it could start with, it consumes what it has
+# looked at, so that no part of the text is read again from the next possible start.
+_NAMES = "|".join(
+    "[-_]?".join(re.split("[-_]", key)) for key in sorted(SECRET_KEYS, key=len, reverse=True)
+)
+_USERINFO = re.compile(r"(\bhttps?:\\?/\\?/)[^\s\"'<>/?#]*@", re.IGNORECASE)
+# An apostrophe may stand inside a query (filename*=UTF-8''…), but one that closes a quotation not.
+_URL = re.compile(
+    r"(\bhttps?:\\?/\\?/[^\s\"'<>?#]*+)([?#](?:[^\s\"'<>]|'(?=['\w&=%]))*+)?", re.IGNORECASE
+)
+_JWT = re.compile(r"\beyJ[\w-]*+(\.[\w-]++)?(?:\.[\w-]*+)*+")
+_BEARER = re.compile(r"(\b(?:Bearer|Basic)\s++)[^\s\"',;]+", re.IGNORECASE)
+_HEADER = re.compile(
+    r"(\b(?:set-cookie|cookie|(?:proxy-)?authorization)[ \t]*+[:=][ \t]*+)[^\s\"'][^\r\n\"']*+",
     re.IGNORECASE,
 )
+_PAIR = re.compile(
+    rf"""((?<![A-Za-z0-9])(?:{_NAMES})(?:\\*+["'])?\s*+[:=]\s*+)("(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?|[^\s&,;}}<]++)""",
+    re.IGNORECASE | re.DOTALL,
+)
+_ELEMENT = re.compile(rf"(<(?:{_NAMES})(?:\s[^<>]*+)?>)(?:<!\[CDATA\[)?[^<]++", re.IGNORECASE)
 
 
 def mask(value: Any, known: Iterable[str] = ()) -> Any:
-    """A copy of a JSON-like value with every secret replaced by ``***``."""
-    return _mask(value, tuple(known), _DEEPEST)
+    """A copy of a JSON-like value with every secret replaced by ``***``.
+
+    What is nested deeper than 32 levels, or comes after 20,000 values, is shown as ``…``.
+    """
+    return _Masker(tuple(known)).mask(value, _DEEPEST)
 
 
-def _mask(value: Any, known: tuple[str, ...], depth: int) -> Any:
-    if isinstance(value, str):
-        return mask_text(value, known)
-    if depth == 0 and isinstance(value, (Mapping, list, tuple)):
-        return "…"
-    if isinstance(value, Mapping):
+class _Masker:
+    def __init__(self, known: tuple[str, ...]) -> None:
+        self._known = known
+        self._left = _MOST_VALUES
+
+    def mask(self, value: Any, depth: int) -> Any:
+        self._left -= 1
+        if isinstance(value, str):
+            return mask_text(value, self._known) if self._left >= 0 else "…"
+        if not isinstance(value, (Mapping, list, tuple)):
+            return value
+        if depth == 0 or self._left < 0:
+            return "…"
+        if isinstance(value, Mapping):
+            return self._mapping(value, depth)
+        return [self.mask(item, depth - 1) for item in self._affordable(value)]
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
         # An OAuth authorization code is a credential; elsewhere "code" is an error code.
-        secret = SECRET_KEYS | {"code"} if "grant_type" in value else SECRET_KEYS
-        return {
-            key: HIDDEN if str(key).lower() in secret and item else _mask(item, known, depth - 1)
-            for key, item in value.items()
-        }
-    if isinstance(value, (list, tuple)):
-        return [_mask(item, known, depth - 1) for item in value]
-    return value
+        secret = _BARE_KEYS | {"code"} if "grant_type" in value else _BARE_KEYS
+        masked = {}
+        for key, item in self._affordable(value.items()):
+            hide = item and _bare(str(key)) in secret
+            shown = mask_text(key, self._known) if isinstance(key, str) else key
+            masked[shown] = HIDDEN if hide else self.mask(item, depth - 1)
+        return masked
+
+    def _affordable(self, items: Iterable[Any]) -> Iterator[Any]:
+        for item in items:
+            if self._left <= 0:
+                return
+            yield item
 
 
 def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -96,10 +146,19 @@ def mask_text(text: str, known: Iterable[str] = ()) -> str:
     for secret in known:
         if secret and secret in text:
             text = text.replace(secret, HIDDEN)
-    if "://" in text:
-        text = _URL_QUERY.sub(rf"\1?{HIDDEN}", _USERINFO.sub(rf"\1{HIDDEN}@", text))
-    text = _JWT.sub(HIDDEN, _BEARER.sub(rf"\1{HIDDEN}", text))
-    return _PAIR.sub(_hide_pair, text)
+    text = _URL.sub(_hide_query, _USERINFO.sub(rf"\1{HIDDEN}@", text))
+    text = _HEADER.sub(rf"\1{HIDDEN}", text)
+    text = _BEARER.sub(rf"\1{HIDDEN}", text)
+    text = _JWT.sub(_hide_jwt, text)
+    return _ELEMENT.sub(rf"\1{HIDDEN}", _PAIR.sub(_hide_pair, text))
+
+
+def _hide_query(match: re.Match[str]) -> str:
+    return f"{match[1]}?{HIDDEN}" if match[2] else match[1]
+
+
+def _hide_jwt(match: re.Match[str]) -> str:
+    return HIDDEN if match[1] else match[0]
 
 
 def _hide_pair(match: re.Match[str]) -> str:
@@ -112,17 +171,24 @@ class WithheldCause(Exception):
 
 
 def safe_cause(error: BaseException, known: Iterable[str] = ()) -> BaseException:
-    """The error itself, or a summary of it if it or anything it is chained to shows a secret."""
+    """The error itself, or a summary of it if it or anything it is chained to shows a secret.
+
+    An error that cannot be shown at all may hold anything, so it is summed up as well.
+    """
     secrets = tuple(known)
-    if all(_is_clean(one, secrets) for one in _chain(error)):
-        return error
-    return WithheldCause(f"{type(error).__qualname__}: {mask_text(str(error), secrets)}")
+    try:
+        if all(_is_clean(one, secrets) for one in _chain(error)):
+            return error
+        text = mask_text(str(error), secrets)
+    except Exception:  # noqa: BLE001  # its own __str__ or __repr__ may raise anything
+        text = "(it has no text)"
+    return WithheldCause(f"{type(error).__qualname__}: {text}")
 
 
 def _is_clean(error: BaseException, known: tuple[str, ...]) -> bool:
-    shown = f"{error!s}\n{error!r}"
-    notes = "\n".join(getattr(error, "__notes__", ()))
-    return mask_text(shown, known) == shown and mask_text(notes, known) == notes
+    # The attributes travel in pickles, and a note is shown under the traceback.
+    shown = f"{error!s}\n{error!r}\n{vars(error)!r}"
+    return mask_text(shown, known) == shown
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -134,4 +200,6 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(one))
         yield one
-        pending += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
+        pending += [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            pending += one.exceptions

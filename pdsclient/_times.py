@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def parse_time(value: str | int | float) -> datetime | None:
+def parse_time(value: str | float) -> datetime | None:
     """The moment that the service wrote, or None for ``""``; ValueError for anything else.
 
     RFC 3339 with any offset and 0-9 fraction digits (digits beyond six are dropped), or epoch
     milliseconds: the service uses both (users, groups and permissions have the latter).
     A time without an offset is UTC, as in the search language.
     """
-    if isinstance(value, str):
-        if not value:
-            return None
-        return as_utc(datetime.fromisoformat(value))
-    return _EPOCH + timedelta(milliseconds=value)
+    try:
+        if not isinstance(value, str):
+            return _EPOCH + timedelta(milliseconds=value)
+        return as_utc(datetime.fromisoformat(value)) if value else None
+    except OverflowError:
+        raise ValueError(f"{value!r} is outside the years 1 to 9999") from None
 
 
 def as_utc(moment: datetime) -> datetime:
     """The same moment in UTC; a naive one is taken to be UTC already."""
     if moment.tzinfo is None:
-        return moment.replace(tzinfo=timezone.utc)
-    return moment.astimezone(timezone.utc)
+        return moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC)
 
 
 def render_time(moment: datetime) -> str:

@@ -598,15 +598,21 @@ class TokenSource(_Source):
     async def _work(self, flight: _Flight) -> None:
         if self._store is None:
             await self._exchange(flight)
-        elif not flight.asks and not self._is_unsaved:
-            await self._look(flight, self._store)
-        else:
+            return
+        await self._look(flight, self._store)
+        if self._has_work(flight):
             async with self._store.lock():
                 await self._look(flight, self._store)
-                if flight.asks and flight.result is None and not flight.superseded:
+                if flight.asks and self._has_work(flight):
                     await self._exchange(flight)
-                elif self._is_unsaved and not flight.superseded and self.token_info is not None:
+                elif self._has_work(flight) and self.token_info is not None:
                     await self._save(flight, self._store, self.token_info)
+
+    def _has_work(self, flight: _Flight) -> bool:
+        """Whether the lock is needed: nothing was adopted, and there is something to do."""
+        if flight.superseded or flight.result is not None:
+            return False
+        return flight.asks or self._is_unsaved
 
     async def _look(self, flight: _Flight, store: TokenStore) -> None:
         loaded = await store.load()

@@ -256,7 +256,7 @@ class AsyncPDSClient:
                 "client.with_response(client.file.get, file_id=…)"
             )
         engine, op = operation.engine, operation.op
-        call = engine.prepare_op(op, op.request(*args, **kwargs))
+        call = engine.prepare_op(op, engine.wire(op.request(*args, **kwargs)))
         return await engine.run_for_response(call)
 
     # -------------------------------------------------------------------- views

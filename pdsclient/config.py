@@ -11,13 +11,15 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, TypedDict
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from attrs import field, fields, frozen
 
 from pdsclient._checks import (
     LONGEST_TIMEOUT_S,
+    Validator,
     check_header_value,
+    check_token,
     flag,
     seconds,
     whole,
@@ -50,6 +52,37 @@ class Random(Protocol):
         """A number from 0 up to 1."""
 
 
+def _can(*names: str, prefix: str = "") -> Validator:
+    """A validator for objects that have the methods named; None only where it is the default."""
+
+    def check(_: object, attribute: Any, value: object) -> None:
+        if value is None and attribute.default is None:
+            return
+        missing = [name for name in names if not callable(getattr(value, name, None))]
+        if missing:
+            raise InvalidRequest(
+                f"{prefix}{attribute.name} must have {', '.join(missing)}(): "
+                f"{type(value).__name__} has not"
+            )
+
+    return check
+
+
+def _platform(_: object, __: object, value: object) -> None:
+    check_header_value("context.platform", value)
+
+
+def _sleep(_: object, __: object, value: object) -> None:
+    if not callable(value):
+        raise InvalidRequest(f"context.sleep must be an async function, not {type(value).__name__}")
+
+
+def _trace_configs(value: object) -> tuple[aiohttp.TraceConfig, ...]:
+    if isinstance(value, (list, tuple)):
+        return tuple(value)
+    raise InvalidRequest(f"context.trace_configs must be a list, not {type(value).__name__}")
+
+
 @frozen(kw_only=True)
 class RuntimeContext:
     """The machinery beneath a client; the counterpart of the seed's ``IContext``.
@@ -65,20 +98,32 @@ class RuntimeContext:
         clock: monotonic and wall-clock time.
         sleep: waits for a number of seconds.
         random: source of jitter.
+
+    Raises:
+        InvalidRequest: naming the field.
     """
 
-    session: aiohttp.ClientSession | None = None
-    trace_configs: Sequence[aiohttp.TraceConfig] = ()
-    platform: str = sys.platform
-    executor: Executor | None = None
+    session: aiohttp.ClientSession | None = field(
+        default=None, validator=_can("post", prefix="context.")
+    )
+    trace_configs: Sequence[aiohttp.TraceConfig] = field(default=(), converter=_trace_configs)
+    platform: str = field(default=sys.platform, validator=_platform)
+    executor: Executor | None = field(default=None, validator=_can("submit", prefix="context."))
     file_system: Any = None
-    clock: Clock = field(factory=SystemClock)
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    random: Random = field(factory=random_module.Random)
+    clock: Clock = field(
+        factory=SystemClock, validator=_can("monotonic", "time", prefix="context.")
+    )
+    sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, validator=_sleep)
+    random: Random = field(
+        factory=random_module.Random, validator=_can("random", prefix="context.")
+    )
 
 
 # ---------------------------------------------------------------------------- checks
 
+_LONGEST_URL = 2_048
+# What no host name can hold; letters of other scripts may stand for an international name.
+_NOT_IN_HOSTS = re.compile(r"[\x00-\x20\"#%/<>?@\\^`{|}\x7f]")
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1|.*\.localhost", re.IGNORECASE)
 
 
@@ -89,28 +134,38 @@ def normalise_endpoint(name: str, value: object) -> str | None:
     if not isinstance(value, str):
         raise InvalidRequest(f"{name} must be a string, not {type(value).__name__}")
     url = value.strip().rstrip("/")
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise InvalidRequest(f"{name} is not a URL: {error}") from None
-    _check_endpoint(name, url)
+    parts = _split(name, url)
+    _check_endpoint(name, url, parts)
     if re.search(r"/v\d+$", parts.path):
         raise InvalidRequest(f"{name} must not end in a version: the client adds /v2 itself")
     return url
 
 
-def _check_endpoint(name: str, url: str) -> None:
-    parts = urlsplit(url)
+def _split(name: str, url: str) -> SplitResult:
+    """The parts of a URL whose host and port can be connected to."""
+    if len(url) > _LONGEST_URL:
+        raise InvalidRequest(f"{name} is longer than {_LONGEST_URL:,} characters")
+    if not url.isprintable() or any(char.isspace() for char in url):
+        raise InvalidRequest(f"{name} must not hold white space or control characters")
+    try:
+        parts = urlsplit(url)
+        valid = parts.port != 0 and not _NOT_IN_HOSTS.search(parts.hostname or "")
+    except ValueError:
+        valid = False
+    # urllib's own message may quote the URL, and a password in it.
+    if not valid:
+        raise InvalidRequest(f"{name} is not a URL that can be connected to")
+    return parts
+
+
+def _check_endpoint(name: str, url: str, parts: SplitResult) -> None:
     example = "https://bj1.api.aliyunpds.com"
-    if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidRequest(f"{name} must be a URL with scheme and host such as {example}")
     if parts.username is not None or parts.password is not None:
         raise InvalidRequest(f"{name} must not hold a user name or a password")
     if parts.query or parts.fragment or "?" in url or "#" in url:
         raise InvalidRequest(f"{name} must not hold a query or a fragment")
-    if not url.isprintable() or any(char.isspace() for char in url):
-        raise InvalidRequest(f"{name} must not hold white space or control characters")
 
 
 def _api_endpoint(value: object) -> str | None:
@@ -140,7 +195,7 @@ def _token_info(value: Any) -> TokenInfo | None:
 
 
 def _share_token(value: object) -> str | None:
-    return None if value is None else check_header_value("share_token", value)
+    return None if value is None else check_token("share_token", value)
 
 
 def _retry(value: object) -> RetryPolicy:
@@ -157,8 +212,7 @@ def _rate_limit(value: object) -> RateLimit:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return RateLimit(per_second=value)
     raise InvalidRequest(
-        "rate_limit must be requests per second or a RateLimit, "
-        f"not {type(value).__name__}"
+        f"rate_limit must be requests per second or a RateLimit, not {type(value).__name__}"
     )
 
 
@@ -168,7 +222,8 @@ def _proxy(value: object) -> str | None:
     if not isinstance(value, str):
         raise InvalidRequest(f"proxy must be a URL, not {type(value).__name__}")
     url = value.strip()
-    if urlsplit(url).scheme.lower() not in ("http", "https") or not urlsplit(url).hostname:
+    parts = _split("proxy", url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidRequest("proxy must be an http or https URL such as http://proxy:3128")
     return url
 
@@ -230,17 +285,17 @@ class ClientConfig:
     path_type: str = field(default="StandardMode", validator=_only)
     version: str = field(default="v2", validator=_only)
     refresh_token_fun: RefreshToken | None = field(default=None, validator=_async_function)
-    refresh_share_token_fun: RefreshShareToken | None = field(default=None, validator=_async_function)
+    refresh_share_token_fun: RefreshShareToken | None = field(
+        default=None, validator=_async_function
+    )
     token_provider: TokenProvider | None = field(default=None, validator=_async_function)
-    token_store: TokenStore | None = None
-    retry: RetryPolicy = field(factory=RetryPolicy, converter=_retry)
+    token_store: TokenStore | None = field(default=None, validator=_can("load", "save", "lock"))
+    retry: RetryPolicy = field(default=RetryPolicy(), converter=_retry)
     timeout: float | None = field(default=60.0, validator=seconds(longest=LONGEST_TIMEOUT_S))
     deadline: float | None = field(default=None, validator=seconds())
-    rate_limit: RateLimit = field(default=None, converter=_rate_limit)
+    rate_limit: RateLimit = field(default=RateLimit(), converter=_rate_limit)
     max_connections: int = field(default=100, validator=whole(1, 10_000))
-    max_reply_bytes: int = field(
-        default=64 << 20, validator=whole(1_000, 2 << 30)
-    )
+    max_reply_bytes: int = field(default=64 << 20, validator=whole(1_000, 2 << 30))
     proxy: str | None = field(default=None, converter=_proxy)
     trust_env: bool = field(default=False, validator=flag())
     ssl: ssl_module.SSLContext | bool | None = field(default=None, converter=_ssl)
@@ -289,7 +344,9 @@ class ClientConfig:
         item = getattr(self, name)
         if name == "share_token":
             return "'***'"
-        return mask_text(repr(item)) if isinstance(item, str) else repr(item)
+        if callable(item):  # a partial shows its arguments
+            return f"<{getattr(item, '__qualname__', type(item).__qualname__)}>"
+        return mask_text(repr(item))
 
     def __getstate__(self) -> dict[str, Any]:
         held = [name for name in ("token_info", "share_token") if getattr(self, name)]
@@ -355,5 +412,7 @@ def parse_config(
     for name in given:
         if name not in ClientFields.__annotations__:
             known = ", ".join(ClientFields.__annotations__)
-            raise InvalidRequest(f"config.{name} is not a field of ClientConfig; known are {known}")
+            raise InvalidRequest(
+                f"config.{name!s:.80} is not a field of ClientConfig; known are {known}"
+            )
     return ClientConfig(**given)

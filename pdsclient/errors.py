@@ -110,8 +110,9 @@ class PDSError(Exception):
         super().__init__(message)
         self.message = message
         self.code = code
-        self.status = status
-        self.req_id = req_id
+        # The seed leaves both empty when the client reports the error.
+        self.status = None if code == CLIENT_ERROR else status
+        self.req_id = None if code == CLIENT_ERROR else req_id
         self.retry_after_s = retry_after_s
         self.attempts = attempts
         self.may_have_happened = may_have_happened
@@ -143,34 +144,31 @@ class PDSError(Exception):
             return self.message
         known = [f"HTTP {self.status}"] if self.status is not None else []
         known += [f"request id {self.req_id}"] if self.req_id else []
-        return f"{self.code}: {self.message}" + (f" ({', '.join(known)})" if known else "")
+        text = f"{self.code}: {self.message}" + (f" ({', '.join(known)})" if known else "")
+        # What a server writes must not steer the terminal that a traceback is printed on.
+        return "".join(map(_printable, text))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = {**self.__dict__, "_stack": self.stack}
-        return _rebuild, (type(self), self.args, state, _picklable(self.__cause__))
+        # The cause goes with the state, which is read after the object is known to the pickler:
+        # so a chain that leads back to this error ends here.
+        state = {**self.__dict__, "_stack": self.stack, "__cause__": _picklable(self.__cause__)}
+        return _new, (type(self), self.args), state
 
 
-def _rebuild(
-    kind: type[PDSError],
-    args: tuple[Any, ...],
-    state: dict[str, Any],
-    cause: BaseException | None,
-) -> PDSError:
+def _new(kind: type[PDSError], args: tuple[Any, ...]) -> PDSError:
     error = kind.__new__(kind, *args)
     error.args = args
-    error.__dict__.update(state)
-    error.__cause__ = cause
     return error
 
 
 def _picklable(cause: BaseException | None) -> BaseException | None:
     """The cause, or its name and text if it cannot travel (an aiohttp error holds sockets)."""
-    if cause is None:
-        return None
+    if cause is None or isinstance(cause, PDSError):
+        return cause  # Trying each link of a chain of ours would double the work with each.
     try:
         pickle.loads(pickle.dumps(cause))
     except Exception:
-        return Exception(f"{type(cause).__qualname__}: {cause}")
+        return Exception("".join(traceback.format_exception_only(cause)).rstrip())
     return cause
 
 
@@ -331,7 +329,7 @@ class TaskFailed(PDSError):
     """An async task ended ``Failed`` or ``PartialSucceed``."""
 
 
-# Matched on the base before the first dot (pds-service.md 3.2): suffixes and messages vary.
+# Matched on the base before the first dot (service reference, 3.2): suffixes and messages vary.
 _BY_BASE: dict[str, type[PDSError]] = {
     "AccessTokenInvalid": AuthError,
     "AccessTokenExpired": AuthError,
@@ -363,6 +361,12 @@ _BY_STATUS: dict[int, type[PDSError]] = {
 
 
 def reply_error_class(status: int, code: str) -> type[PDSError]:
-    """The class for an error reply: by the code's base, else by the status."""
-    known = _BY_BASE.get(code.partition(".")[0]) or _BY_STATUS.get(status)
-    return known or (ServiceFailure if status >= 500 else ReplyError)
+    """The class for an error reply: by the code's base, else by the status.
+
+    401 and 429 mean what they say whatever the body holds; there the code can only refine it.
+    """
+    by_base = _BY_BASE.get(code.partition(".")[0])
+    by_status = _BY_STATUS.get(status) or (ServiceFailure if status >= 500 else ReplyError)
+    if by_base is None or (status in (401, 429) and not issubclass(by_base, by_status)):
+        return by_status
+    return by_base

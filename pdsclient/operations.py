@@ -8,9 +8,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
+from pdsclient import _codec
 from pdsclient.models import Page, Request
 from pdsclient.paging import Pager
 
@@ -66,9 +67,10 @@ class BoundOp(_Bound[P], Generic[P, R]):
     """An operation of a client: call and await it."""
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        engine = self.engine
-        call = engine.prepare_op(self.op, self.op.request(*args, **kwargs))
-        reply: R = await engine.run(call)
+        engine, op = self.engine, self.op
+        reply: R = await engine.run(
+            engine.prepare_op(op, engine.wire(op.request(*args, **kwargs)))
+        )
         return reply
 
 
@@ -76,18 +78,21 @@ class BoundPagedOp(_Bound[P], Generic[P, PageT]):
     """A paged operation of a client: calling it gives a Pager."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Pager[PageT]:
-        request = self.op.request(*args, **kwargs)
         engine, op = self.engine, self.op
-        # Prepared once here, so that a wrong argument is reported where the call is written.
-        engine.prepare_op(op, request)
+        # Checked and rendered here, once: where the call is written, not where a page is read.
+        first = engine.wire(op.request(*args, **kwargs))
+        _codec.encode(first)
 
-        async def fetch(marker: str | None, whole: bool) -> PageT:
-            call = engine.prepare_op(op, request, marker=marker, whole=whole)
-            page: PageT = await engine.run(call)
-            return page
+        def fetch(marker: str | None, whole: bool) -> Awaitable[PageT]:
+            data = dict(first)
+            if marker is not None:
+                data["marker"] = marker
+            if whole:
+                data.setdefault("limit", op.most)
+            return engine.run(engine.prepare_op(op, data))
 
         fetch.__qualname__ = op.path
-        return Pager(fetch, request.marker)
+        return Pager(fetch, first.get("marker"))
 
     def _returns(self) -> Any:
         return Pager[self.op.reply]  # type: ignore[name-defined]

@@ -12,6 +12,8 @@ from pdsclient._checks import (
     LONGEST_TIMEOUT_S,
     Validator,
     check_header_value,
+    check_text,
+    check_token,
     flag,
     seconds,
     whole,
@@ -39,6 +41,7 @@ Unset: TypeAlias = Literal[_UnsetType.UNSET]
 
 _PREFIX: Final = "options."
 
+
 def _unless_unset(check: Validator, *, none: bool) -> Validator:
     def check_given(instance: object, attribute: Any, value: object) -> None:
         if value is not UNSET and not (none and value is None):
@@ -52,7 +55,7 @@ def _option(check: Validator, *, none: bool = True) -> Any:
 
 
 def _share_token(_: object, __: object, value: object) -> None:
-    check_header_value("options.share_token", value)
+    check_token("options.share_token", value)
 
 
 # The transport frames the message itself; a second opinion would corrupt it.
@@ -67,12 +70,13 @@ def _headers(value: object) -> Mapping[str, str | None] | Unset | None:
         raise InvalidRequest(f"options.headers must be a mapping, not {type(value).__name__}")
     for name, text in value.items():
         if not isinstance(name, str) or not name or not set(name.lower()) <= _TOKEN_CHARS:
-            raise InvalidRequest(f"options.headers has a name no header can have: {name!r}")
+            raise InvalidRequest(f"options.headers has a name no header can have: {name!r:.80}")
         if name.lower() in _FRAMING:
             raise InvalidRequest(f"options.headers must not set {name}: the client does")
         if text is not None:
-            check_header_value(f"options.headers[{name!r}]", text)
-    return dict(value)
+            check_header_value(f"options.headers[{name!r:.80}]", text)
+    # In lower case, so that an option replaces or takes away what a wider reach has set.
+    return {name.lower(): text for name, text in value.items()}
 
 
 def _params(value: object) -> Mapping[str, str] | Unset | None:
@@ -85,26 +89,21 @@ def _params(value: object) -> Mapping[str, str] | Unset | None:
 
 def _param_name(name: object) -> str:
     if not isinstance(name, str) or not name:
-        raise InvalidRequest(f"options.params has a name that is not a string: {name!r}")
-    return _encodable("options.params", name)
+        raise InvalidRequest(f"options.params has a name that is no string or empty: {name!r:.80}")
+    return check_text("options.params", name)
 
 
 def _param_value(name: str, item: object) -> str:
     if isinstance(item, bool):
         return "true" if item else "false"
-    if isinstance(item, (str, int)):
-        return _encodable(f"options.params[{name!r}]", str(item))
+    where = f"options.params[{name!r:.80}]"
+    if isinstance(item, str):
+        return check_text(where, item)
+    if isinstance(item, int) and item.bit_length() <= 64:
+        return str(item)
     raise InvalidRequest(
-        f"options.params[{name!r}] must be a string, an int or a bool, not {type(item).__name__}"
+        f"{where} must be a string, an int of 64 bits or a bool, not {type(item).__name__}"
     )
-
-
-def _encodable(name: str, text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InvalidRequest(f"{name} holds half of a surrogate pair") from None
-    return text
 
 
 # Axios and JavaScript SDK keys that have a counterpart under another name.
@@ -128,6 +127,7 @@ class RequestOptions:
 
     Args:
         headers: sent besides the client's own; a value of None keeps an inherited one back.
+            Names are compared without case and read in lower case.
             ``Authorization`` switches the token source off for this call.
         params: appended to the URL as its query.
         timeout: seconds for one attempt, from the connection slot to the last byte; at most
@@ -180,7 +180,7 @@ class RequestOptions:
         for key in value:
             if key not in _NAMES:
                 hint = _ELSEWHERE.get(key, f"known are {', '.join(_NAMES)}")
-                raise InvalidRequest(f"options.{key} has no counterpart here: {hint}")
+                raise InvalidRequest(f"options.{key!s:.80} has no counterpart here: {hint}")
         return cls(**value)
 
     def over(self, base: RequestOptions) -> RequestOptions:

@@ -32,7 +32,7 @@ __all__ = ["FileTokenStore", "TokenStore"]
 # A token reply is about 2 kB; what is much longer was not written by us.
 _MOST_BYTES: Final = 1 << 20
 _FIRST_POLL_S: Final = 0.005
-_SLOWEST_POLL_S: Final = 0.1
+_SLOWEST_POLL_S: Final = 0.025
 # Windows has neither flag; there the check of the path itself finds the symbolic link.
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 # Without O_NONBLOCK a named pipe in the file's place would block the thread for ever.
@@ -60,7 +60,8 @@ def _absolute(value: str | os.PathLike[str]) -> str:
         raise InvalidRequest(
             "FileTokenStore.path must be the path of a file, as a non-empty str or PathLike"
         )
-    return os.path.abspath(os.path.expanduser(path))
+    path = os.path.expanduser(path)
+    return path if os.path.isabs(path) else os.path.abspath(path)
 
 
 @frozen
@@ -73,7 +74,8 @@ class FileTokenStore:
     their locks promise.
 
     Args:
-        path: the file; its directory must exist. ``~`` is the home directory.
+        path: the file; ``~`` is the home directory. A missing directory is made when the lock
+            is first taken, with mode 700.
         wait_s: seconds to wait for the lock at most.
         hold_s: seconds to keep the lock at most; what is done under it is then cancelled.
 
@@ -152,6 +154,7 @@ def _try_lock(path: str) -> BaseFileLock | None:
     # Acquired in one thread of the pool and released in another, hence not thread_local.
     lock = FileLock(f"{path}.lock", mode=0o600, thread_local=False)
     with _explained(path):
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         try:
             lock.acquire(timeout=0)
         except Timeout:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from attrs import field, fields, frozen
 
-from pdsclient._checks import check_header_value
+from pdsclient._checks import check_text, check_token
 from pdsclient._times import as_utc, parse_time, render_time
 from pdsclient.errors import InvalidRequest
 
@@ -16,19 +16,17 @@ __all__ = ["TokenInfo"]
 
 
 def _access_token(value: object) -> str:
-    return check_header_value("token_info.access_token", value)
+    return check_token("token_info.access_token", value)
 
 
 def _token_type(value: object) -> str:
-    return check_header_value("token_info.token_type", value or "Bearer")
+    return check_token("token_info.token_type", "Bearer" if value in (None, "") else value)
 
 
 def _text(name: str, value: object) -> str | None:
     if value is None or value == "":
         return None
-    if not isinstance(value, str):
-        raise InvalidRequest(f"token_info.{name} must be a string, not {type(value).__name__}")
-    return value
+    return check_text(f"token_info.{name}", value)
 
 
 def _refresh_token(value: object) -> str | None:
@@ -44,17 +42,24 @@ def _role(value: object) -> str | None:
 
 
 def _expire_time(value: object) -> datetime | None:
-    if value is None or isinstance(value, datetime):
-        return value and as_utc(value)
-    if isinstance(value, str):
-        try:
-            return parse_time(value)
-        except ValueError:
-            pass
+    if value is None:
+        return None
+    try:
+        if isinstance(value, datetime):
+            return _whole_milliseconds(as_utc(value))
+        if isinstance(value, str):
+            return _whole_milliseconds(parse_time(value))
+    except (ValueError, OverflowError):
+        pass
     raise InvalidRequest(
         "token_info.expire_time must be an RFC 3339 time such as 2019-09-01T06:57:48.813Z "
         "or a datetime"
     )
+
+
+def _whole_milliseconds(moment: datetime | None) -> datetime | None:
+    """As it is saved and read back: two processes must agree on which token is the newer one."""
+    return moment and moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def _expires_in(value: object) -> int | None:
@@ -67,12 +72,17 @@ def _expires_in(value: object) -> int | None:
             seconds = -1
         if 0 <= seconds <= 2**31:
             return seconds
-    raise InvalidRequest(
-        'token_info.expires_in must be a number of seconds such as 7200 or "7200"'
-    )
+    raise InvalidRequest('token_info.expires_in must be a number of seconds such as 7200 or "7200"')
 
 
-def _extra(value: Mapping[str, Any]) -> dict[str, Any]:
+def _extra(value: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidRequest(f"token_info.extra must be a mapping, not {type(value).__name__}")
+    for name in value:
+        if not isinstance(name, str):
+            raise InvalidRequest(f"token_info.extra has a key that is not a string: {name!r:.60}")
+        if name in _FIELDS:
+            raise InvalidRequest(f"token_info.extra must not hold {name}: it is a field")
     return dict(value)
 
 
@@ -83,7 +93,8 @@ class TokenInfo:
     Args:
         access_token: the credential that is sent; about 2 hours of life.
         refresh_token: exchanged for a new pair; lives 7 days and dies when it is used.
-        expire_time: when the access token expires; text or datetime in, aware UTC datetime out.
+        expire_time: when the access token expires; text or datetime in, aware UTC datetime
+            with whole milliseconds out.
         expires_in: seconds of life when it was issued; ``"7200"`` or ``7200`` in, int out.
         token_type: word before the token in the ``Authorization`` header.
         user_id: whom it stands for.
@@ -115,7 +126,7 @@ class TokenInfo:
         if not value.get("access_token"):
             raise InvalidRequest("token_info.access_token is missing")
         known = {name: value[name] for name in _FIELDS if name in value}
-        extra = {str(name): item for name, item in value.items() if name not in _FIELDS}
+        extra = {name: item for name, item in value.items() if name not in _FIELDS}
         return cls(**known, extra=extra)
 
     def to_mapping(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ comes back. What is settled here is where connections live and when they end:
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import weakref
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -24,6 +25,7 @@ import aiohttp
 
 from pdsclient._protocol import Reply, not_sent, outcome_unknown, undecodable
 from pdsclient._secrets import mask_text
+from pdsclient._watchdog import Watchdog
 from pdsclient.errors import SERVER_ERROR, ClientClosed, DecodeError, PDSError, WrongEventLoop
 
 # Measured on a connection that is never reached within it; TCP's own retries take 3 s, 7 s, ….
@@ -41,7 +43,7 @@ _alive: weakref.WeakSet[Transport] = weakref.WeakSet()
 class _Home:
     """A session and its slots, bound to the event loop they were made in."""
 
-    __slots__ = ("guard", "loop", "post", "session", "slots")
+    __slots__ = ("guard", "loop", "post", "session", "slots", "watchdog")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession, slots: int
@@ -50,6 +52,7 @@ class _Home:
         self.session = session
         self.post = session.post
         self.slots = asyncio.Semaphore(slots)
+        self.watchdog = Watchdog(loop)
         self.guard: AsyncGenerator[None, None] | None = None
 
 
@@ -81,8 +84,8 @@ class Transport:
         self._max_connections = max_connections
         self._max_reply_bytes = max_reply_bytes
         self._extra: dict[str, Any] = {} if ssl is None else {"ssl": ssl}
-        self._proxies = _Proxies(proxy, trust_env, self._extra)
-        self._timeouts: dict[float | None, aiohttp.ClientTimeout] = {}
+        self._proxies = _Proxies(proxy, self._extra) if proxy or trust_env else None
+        self._limits: dict[float | None, aiohttp.ClientTimeout] = {}
         self._home: _Home | None = None
         self._closed = False
         _alive.add(self)
@@ -103,40 +106,48 @@ class Transport:
         home = self._home
         if home is None or home.loop is not asyncio.get_running_loop():
             home = await self._move_in()
-        timeout = self._timeouts.get(timeout_s) or self._timeout(timeout_s)
+        limits = self._limits.get(timeout_s) or self._limits_for(timeout_s)
         slots = home.slots
         await slots.acquire()
+        watch = None if timeout_s is None else home.watchdog.watch(timeout_s)
         try:
             response = await home.post(
                 url,
                 data=body,
                 headers=headers,
-                timeout=timeout,
+                timeout=limits,
                 allow_redirects=False,
                 raise_for_status=False,
-                **(self._proxies.extra(url) if self._proxies else self._extra),
+                **(self._extra if self._proxies is None else self._proxies.extra(url)),
             )
             try:
                 content = await self._read(response)
             except BaseException:
                 response.close()
                 raise
+        except asyncio.CancelledError:
+            if watch is None or not watch.is_mine():
+                raise
+            failure = outcome_unknown(f"no complete answer within {timeout_s:g} s")
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
             failure = _translate(error)
         else:
             return Reply(response.status, response.headers, content)
         finally:
             slots.release()
+            if watch is not None:
+                home.watchdog.forget(watch)
         cause = failure.__cause__
         # Raised out here so that the foreign error does not hang on as __context__: its text may
         # hold the URL with its query.
         raise failure from cause
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        length = response.content_length
-        plain = "Content-Encoding" not in response.headers
-        if plain and length is not None and length <= self._max_reply_bytes:
-            return await response.read()
+        headers = response.headers
+        if aiohttp.hdrs.CONTENT_ENCODING not in headers:
+            length = headers.get(aiohttp.hdrs.CONTENT_LENGTH)
+            if length is not None and int(length) <= self._max_reply_bytes:
+                return await response.read()
         parts: list[bytes] = []
         total = 0
         async for part in response.content.iter_chunked(_CHUNK):
@@ -151,11 +162,13 @@ class Transport:
             parts.append(part)
         return b"".join(parts)
 
-    def _timeout(self, seconds: float | None) -> aiohttp.ClientTimeout:
-        timeout = aiohttp.ClientTimeout(total=seconds, connect=CONNECT_TIMEOUT_S)
-        if len(self._timeouts) < 64:  # a deadline makes each attempt's remainder a new number
-            self._timeouts[seconds] = timeout
-        return timeout
+    def _limits_for(self, timeout_s: float | None) -> aiohttp.ClientTimeout:
+        """aiohttp limits the connecting only, which tells "not sent" from "not answered"."""
+        connect = CONNECT_TIMEOUT_S if timeout_s is None else min(CONNECT_TIMEOUT_S, timeout_s * 0.9)
+        limits = aiohttp.ClientTimeout(total=None, connect=connect, ceil_threshold=math.inf)
+        if len(self._limits) < 64:
+            self._limits[timeout_s] = limits
+        return limits
 
     # -------------------------------------------------------------------- life
 
@@ -170,9 +183,8 @@ class Transport:
                 "with aclose(), or use one client per loop"
             )
         self._home = home = _Home(loop, self._borrowed or self._new_session(), self._max_connections)
-        if self._borrowed is None:
-            home.guard = self._until_loop_ends(home)
-            await anext(home.guard)
+        home.guard = self._until_loop_ends(home)
+        await anext(home.guard)
         return home
 
     def _new_session(self) -> aiohttp.ClientSession:
@@ -194,7 +206,9 @@ class Transport:
         finally:
             if self._home is home:
                 self._home = None
-            await home.session.close()
+            home.watchdog.close()
+            if home.session is not self._borrowed:
+                await home.session.close()
 
     async def aclose(self) -> None:
         """Close all connections; a borrowed session stays open. Idempotent."""
@@ -231,14 +245,11 @@ if hasattr(os, "register_at_fork"):
 class _Proxies:
     """Which proxy a host is reached through; the environment is read once, when asked to."""
 
-    def __init__(self, fixed: str | None, trust_env: bool, extra: Mapping[str, Any]) -> None:
+    def __init__(self, fixed: str | None, extra: Mapping[str, Any]) -> None:
         self._fixed = fixed
-        self._environment = getproxies() if trust_env and not fixed else {}
+        self._environment = {} if fixed else getproxies()
         self._extra = extra
         self._by_origin: dict[tuple[str, str], dict[str, Any]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._fixed or self._environment)
 
     def extra(self, url: str) -> dict[str, Any]:
         """Arguments of the request: the proxy, if there is one for this host, and the rest."""
@@ -283,6 +294,4 @@ def _our_kind(error: Exception) -> PDSError:
         return DecodeError(
             f"the answer is not HTTP ({what})", code=SERVER_ERROR, may_have_happened=True
         )
-    if isinstance(error, asyncio.TimeoutError):
-        return outcome_unknown("no complete answer in time")
     return outcome_unknown(f"the connection broke before the answer was complete ({what})")

@@ -6,7 +6,9 @@ import asyncio
 import shlex
 import signal
 import tempfile
-from contextlib import ExitStack, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -67,17 +69,50 @@ def emulator(
 
     It prints its endpoint and a command to try. The token is valid for 7 days.
     """
-    with ExitStack() as stack:
-        if token_file is None:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pdsclient-"))
-            token_file = Path(folder, "token.json")
-        emulator = lambda: Emulator(  # noqa: E731
-            directory,
-            host=host,
-            port=port,
-            latency_s=latency / 1000,
-            rate_limit=rate_limit,
-            database=database,
-            allow_remote=allow_remote,
-        )
-        run(_serve(emulator, FileTokenStore(token_file)))
+    opened = partial(
+        Emulator,
+        directory,
+        host=host,
+        port=port,
+        latency_s=latency / 1000,
+        rate_limit=rate_limit,
+        database=database,
+        allow_remote=allow_remote,
+    )
+    with tempfile.TemporaryDirectory(prefix="pdsclient-") as folder:
+        run(_serve(opened, FileTokenStore(token_file or Path(folder, "token.json"))))
+
+
+async def _serve(opened: Callable[[], Emulator], store: FileTokenStore) -> None:
+    async with opened() as emulator:
+        await store.save(emulator.issue_token(_TOKEN_LIFE_S))
+        write(_greeting(emulator, store.path))
+        await _until_stopped()
+
+
+async def _until_stopped() -> None:
+    """Wait for Ctrl-C or SIGTERM, the two proper ends."""
+    task = asyncio.current_task()
+    assert task is not None, "run by asyncio.run"
+    with suppress(NotImplementedError):  # Windows has no SIGTERM to listen to
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+
+
+def _greeting(emulator: Emulator, token_file: str) -> str:
+    lines = [
+        ("endpoint", emulator.api_endpoint),
+        ("domain id", emulator.domain_id),
+        ("drive id", emulator.drive_id),
+        ("token file", shown(token_file)),
+    ]
+    if emulator.tree is not None:
+        lines.append(("serving", f"{emulator.tree.files:,} files"))
+    command = ["pdsclient", "search", "size > 1024", "--endpoint", emulator.api_endpoint]
+    command += ["--token-file", token_file]
+    return (
+        "".join(f"{name:<11}{value}\n" for name, value in lines)
+        + f"try        {shown(shlex.join(command))}\n"
+        + "Ctrl-C ends it.\n"
+    )

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterator
 from datetime import datetime
 from types import TracebackType
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 from pdsclient.emulator.crc64 import crc64
 
@@ -132,7 +132,7 @@ class Content:
         """Close what is open; safe to repeat."""
         self._source.close()
 
-    def __enter__(self) -> Content:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

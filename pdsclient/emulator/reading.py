@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from pdsclient.emulator.plans import (
+    SENT,
     SUBTREE,
     Condition,
     Handles,
@@ -17,7 +18,6 @@ from pdsclient.emulator.plans import (
     Planner,
     Shelf,
     Sql,
-    Table,
     merge,
     order_of,
     subtree_sql,
@@ -27,7 +27,17 @@ from pdsclient.emulator.schema import ABSENT, ABSENT_SQL
 from pdsclient.emulator.sql import Column, compile_where
 from pdsclient.emulator.writing import ABOVE
 from pdsclient.errors import InvalidRequest
-from pdsclient.query import And, Comparison, MatchMode, Not, Op, Or, OrderTerm, Query
+from pdsclient.query import (
+    And,
+    Comparison,
+    MatchMode,
+    Not,
+    Op,
+    Or,
+    OrderTerm,
+    Query,
+    comparisons,
+)
 
 Position = tuple[Any, ...]
 
@@ -98,7 +108,7 @@ COLUMNS: Final[Mapping[str, Column]] = {
         )
     },
     "parent_file_id": _plain("parent"),
-    "name": _folded("name", "folded"),
+    "name": _folded("name", "name_folded"),
     "description": _folded("description", "description_folded"),
     **{
         name: Column(value=f"f.{name}", repeated=True)
@@ -106,10 +116,8 @@ COLUMNS: Final[Mapping[str, Column]] = {
     },
 }
 
-_FILE: Final = (
-    "b.json, f.file_id, f.parent, f.name, f.type, f.status, f.size, b.content_type, "
-    "b.revision_id, b.trashed_at, f.shelf"
-)
+# What can be found is available: a constant, so that asking for it costs no look at the row.
+_FOUND: Final[Mapping[str, Column]] = {**COLUMNS, "status": Column(value="'available'")}
 
 
 class Reader:
@@ -127,7 +135,7 @@ class Reader:
     def file(self, drive: int, drive_id: str, file_id: str) -> FileRow | None:
         """One file, whatever its state."""
         row = self.connection.execute(
-            f"SELECT {_FILE} FROM file f INDEXED BY file_identity JOIN body b ON b.id = f.id "
+            f"SELECT {SENT} FROM file f INDEXED BY file_identity JOIN body b ON b.id = f.id "
             "WHERE f.drive = ? AND f.file_id = ?",
             (drive, file_id),
         ).fetchone()
@@ -168,7 +176,7 @@ class Reader:
                 forced=None if among is None else _among(shelf, among),
             )
             parts.append([(*row, drive_id) for row in rows])
-        return _page(list(merge(parts, order, limit + 1)), order, limit)
+        return _page(merge(parts, order, limit + 1), order, limit)
 
     def count(
         self, shelves: Mapping[str, Shelf], query: Query | None, *, recursive: bool = False
@@ -212,16 +220,22 @@ class Reader:
     def _condition(self, shelf: Shelf, query: Query | None, recursive: bool) -> Condition:
         if query is None:
             return Condition(Sql("TRUE"))
-        columns: Mapping[str, Column] = COLUMNS
+        columns = _FOUND if shelf.number > 0 else COLUMNS
         node = query.node
         if recursive:
-            found: dict[str, Column] = {}
-            node = self._widened(node, shelf, found)
-            columns = {**COLUMNS, **found}
+            subtrees: dict[str, Column] = {}
+            node = self._widened(node, shelf, subtrees)
+            columns = {**columns, **subtrees}
         text, values = compile_where(node, columns, match_mode=self._match_mode)
         handles, bounds = Handles(shelf, self._match_mode).of(node)
         sole = len(handles) == 1 and _is_range_or_lookup(node, bounds)
-        return Condition(Sql(f"({text})", tuple(values)), tuple(handles), bounds, sole)
+        return Condition(
+            where=Sql(f"({text})", tuple(values)),
+            fields=frozenset(map(_column, comparisons(node))),
+            handles=tuple(handles),
+            bounds=bounds,
+            sole=sole,
+        )
 
     def _widened(self, node: Query, shelf: Shelf, columns: dict[str, Column]) -> Query:
         """The query with every condition on the parent turned into one on the subtree."""
@@ -257,6 +271,11 @@ class Reader:
             (shelf.number, *values, shelf.drive, shelf.number),
         )
         return number
+
+
+def _column(term: Comparison) -> str:
+    """The column that a comparison reads."""
+    return f"{term.field}_folded" if term.op is Op.MATCH else term.field
 
 
 def _is_range_or_lookup(node: Query, bounds: Mapping[str, Sql]) -> bool:
@@ -301,10 +320,20 @@ def _page(rows: list[tuple[Any, ...]], order: Order, limit: int) -> Page:
 
 
 def _file_row(drive_id: str, row: tuple[Any, ...]) -> FileRow:
-    json, file_id, parent, name, kind, status, size, *more, shelf = row
-    known = None if size == ABSENT else size
+    json, file_id, parent, name, kind, status, size, media, revision, trashed, shelf = row
     return FileRow(
-        json, drive_id, file_id, parent, name, kind, status, known, *more, findable=shelf > 0
+        json,
+        drive_id,
+        file_id,
+        parent,
+        name,
+        kind,
+        status,
+        None if size == ABSENT else size,
+        media,
+        revision,
+        trashed,
+        shelf > 0,
     )
 
 

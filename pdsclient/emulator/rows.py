@@ -16,11 +16,11 @@ import attrs
 import msgspec
 
 from pdsclient._times import parse_time, render_time
-from pdsclient.errors import InvalidRequest
 from pdsclient.emulator.content import CRC64_BYTES, Generated
 from pdsclient.emulator.crc64 import crc64
 from pdsclient.emulator.schema import ABSENT
 from pdsclient.emulator.sql import epoch_ms
+from pdsclient.errors import InvalidRequest
 from pdsclient.query import FILE_FIELDS, MatchMode
 from pdsclient.query.evaluate import searchable, values_in
 
@@ -126,7 +126,17 @@ def complete(given: Mapping[str, Any], place: Place) -> dict[str, Any]:
 
 
 _NOT_WIRE: Final = frozenset(
-    {"content", "origin", "path", "name", "drive_id", "domain_id", "file_id", "parent_file_id", "trashed_at"}
+    {
+        "content",
+        "domain_id",
+        "drive_id",
+        "file_id",
+        "name",
+        "origin",
+        "parent_file_id",
+        "path",
+        "trashed_at",
+    }
 )
 
 

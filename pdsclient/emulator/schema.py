@@ -31,7 +31,7 @@ FILE_COLUMNS: Final = (
     "file_id TEXT NOT NULL",
     "parent TEXT NOT NULL",
     "name TEXT NOT NULL",
-    "folded TEXT NOT NULL",
+    "name_folded TEXT NOT NULL",
     "type TEXT NOT NULL",
     "status TEXT NOT NULL",
     "trashed INTEGER NOT NULL",
@@ -69,17 +69,6 @@ BODY_COLUMNS: Final = (
 )
 BODY_NAMES: Final = tuple(column.split()[0] for column in BODY_COLUMNS)
 
-# The small columns that every order index carries, so that a walk in order reads nothing else.
-_COVERED: Final = (
-    "size",
-    "file_extension",
-    "category",
-    "type",
-    "starred",
-    "hidden",
-    "created_at",
-)
-
 # Sort keys that have an index of their own, and how that index goes on after them.
 ORDERS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
     "created_at": (("created_at", True), ("name", False), ("id", False)),
@@ -87,11 +76,17 @@ ORDERS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
     "size": (("size", True), ("name", False), ("id", False)),
     "name": (("name", False), ("id", False)),
 }
+# The small columns that every order index carries, so that a walk in order reads nothing else.
+_SMALL: Final = ("size", "file_extension", "category", "type", "starred", "hidden", "created_at")
+COVERED: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(ORDERS, _SMALL),
+    "name": (*_SMALL, "name_folded"),
+}
 
 
 def _order_index(table: str, key: str) -> str:
     ordered = [f"{name} DESC" if descending else name for name, descending in ORDERS[key]]
-    covered = [name for name in _COVERED if name not in dict(ORDERS[key])]
+    covered = [name for name in COVERED[key] if name not in dict(ORDERS[key])]
     return f"CREATE INDEX {table}_by_{key} ON {table}(shelf, {', '.join(ordered + covered)})"
 
 
@@ -107,8 +102,8 @@ def _file_tables(table: str, body: str) -> list[str]:
         f"CREATE INDEX {table}_hidden ON {table}(shelf) WHERE hidden",
         *(_order_index(table, key) for key in ORDERS),
         # No content and no positions: a third of the size. What it finds is verified on the row.
-        f"CREATE VIRTUAL TABLE {table}_grams USING fts5(folded, content='', detail=none, "
-        "columnsize=0, tokenize='trigram case_sensitive 1')",
+        f"""CREATE VIRTUAL TABLE {table}_grams USING fts5(
+            name, content='', detail=none, columnsize=0, tokenize='trigram case_sensitive 1')""",
     ]
 
 
@@ -116,7 +111,7 @@ _SCHEMA: Final = [
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
     """CREATE TABLE drive(
         id INTEGER PRIMARY KEY, drive_id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,
-        is_default INTEGER NOT NULL, used_size INTEGER NOT NULL, json BLOB NOT NULL)""",
+        is_default INTEGER NOT NULL, json BLOB NOT NULL)""",
     "CREATE INDEX drive_owner ON drive(owner)",
     """CREATE TABLE drive_grant(
         drive_id TEXT, user_id TEXT, PRIMARY KEY(drive_id, user_id)) WITHOUT ROWID""",
@@ -124,12 +119,6 @@ _SCHEMA: Final = [
         share_id TEXT PRIMARY KEY, drive_id TEXT NOT NULL, file_ids TEXT NOT NULL,
         cancelled INTEGER NOT NULL, json BLOB NOT NULL) WITHOUT ROWID""",
     *_file_tables("file", "body"),
-    """CREATE TRIGGER file_added AFTER INSERT ON file WHEN NEW.type = 'file' BEGIN
-        UPDATE drive SET used_size = used_size + NEW.size WHERE id = NEW.drive; END""",
-    """CREATE TRIGGER file_removed AFTER DELETE ON file WHEN OLD.type = 'file' BEGIN
-        UPDATE drive SET used_size = used_size - OLD.size WHERE id = OLD.drive; END""",
-    """CREATE TRIGGER file_resized AFTER UPDATE OF size ON file WHEN NEW.type = 'file' BEGIN
-        UPDATE drive SET used_size = used_size - OLD.size + NEW.size WHERE id = NEW.drive; END""",
     *_file_tables("lagged_file", "lagged_body"),
     # What search has yet to learn, each change as the file was then; no json: it is gone.
     """CREATE TABLE pending(

@@ -13,9 +13,9 @@ import secrets
 import sqlite3
 import string
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from queue import LifoQueue
 from typing import Any, Final, NamedTuple
 
@@ -27,7 +27,7 @@ from pdsclient.emulator.content import Content, Digests, Generated, Kept, Source
 from pdsclient.emulator.plans import FILES, LAGGED, Shelf
 from pdsclient.emulator.reading import FileRow, Page, Position, Reader, brief
 from pdsclient.emulator.rows import OCTETS, ROOT
-from pdsclient.emulator.schema import Database, prepare
+from pdsclient.emulator.schema import ABSENT_SQL, Database, prepare
 from pdsclient.emulator.tree import Origin, Tree
 from pdsclient.emulator.writing import Files, Missing
 from pdsclient.errors import InvalidRequest
@@ -92,6 +92,7 @@ class Store:
         self._trees: dict[str, Tree] = {}
         self._numbers: dict[str, int] = {}
         self._counts: dict[Any, int] = {}
+        self._used_sizes: dict[tuple[int, int], int] = {}
         self._version = 0
         self._lock = threading.RLock()
         place = Database(database)
@@ -155,8 +156,8 @@ class Store:
             if default:
                 connection.execute("UPDATE drive SET is_default = 0 WHERE owner = ?", (owner,))
             connection.execute(
-                "INSERT INTO drive(drive_id, owner, is_default, used_size, json) "
-                "VALUES (?, ?, ?, 0, ?) ON CONFLICT(drive_id) DO UPDATE SET "
+                "INSERT INTO drive(drive_id, owner, is_default, json) "
+                "VALUES (?, ?, ?, ?) ON CONFLICT(drive_id) DO UPDATE SET "
                 "owner = excluded.owner, is_default = excluded.is_default, json = excluded.json",
                 (drive_id, owner, default, _encode(wire)),
             )
@@ -174,17 +175,19 @@ class Store:
     ) -> tuple[list[Drive], Position | None]:
         """The drives that the user owns, the oldest first, and where to go on."""
         rows = self._read(
-            "SELECT id, drive_id, owner, used_size, json FROM drive "
+            "SELECT id, drive_id, owner, json FROM drive "
             "WHERE owner = ? AND id > ? ORDER BY id LIMIT ?",
             (user_id, after[0] if after else 0, limit + 1),
         )
-        drives = [_drive(row) for row in rows[:limit]]
+        drives = [self._drive(row) for row in rows[:limit]]
         return drives, (rows[limit - 1][0],) if len(rows) > limit else None
 
     def grant(self, drive_id: str, user_id: str) -> None:
         """Let the user into a drive that is not theirs."""
         with self._writing() as connection:
-            connection.execute("INSERT OR IGNORE INTO drive_grant VALUES (?, ?)", (drive_id, user_id))
+            connection.execute(
+                "INSERT OR IGNORE INTO drive_grant VALUES (?, ?)", (drive_id, user_id)
+            )
 
     def may_access(self, user_id: str, drive_id: str) -> bool:
         """The user owns the drive, or was let in."""
@@ -292,7 +295,7 @@ class Store:
         number = self._number(drive_id)
         if number is None:
             return Page([], None)
-        wanted = F.parent_file_id == parent_file_id
+        wanted: Query = F.parent_file_id == parent_file_id
         if query is not None:
             wanted &= query
         if status != "available":
@@ -301,9 +304,7 @@ class Store:
             wanted &= F.status == status
         shelf = Shelf(FILES, number, number if status == "available" else -number)
         with self._reading() as reader:
-            return reader.page(
-                {drive_id: shelf}, wanted, order_by, limit=limit, position=after
-            )
+            return reader.page({drive_id: shelf}, wanted, order_by, limit=limit, position=after)
 
     def scan(
         self, drive_id: str, *, limit: int, after: Position | None = None, names: bool = False
@@ -555,7 +556,7 @@ class Store:
             size=size,
             content_type=content_type or OCTETS,
             revision_id=revision_id,
-            modified_at=datetime.fromtimestamp(updated_at / 1000, timezone.utc),
+            modified_at=datetime.fromtimestamp(updated_at / 1000, UTC),
             digests=self._digests,
             key=origin or revision_id,
         )
@@ -567,11 +568,11 @@ class Store:
     # Inside
 
     def _now(self) -> str:
-        return render_time(datetime.fromtimestamp(self._clock.time(), timezone.utc))
+        return render_time(datetime.fromtimestamp(self._clock.time(), UTC))
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+        with self._lock, self._files.transaction():
             yield self._writer
 
     @contextmanager
@@ -581,6 +582,7 @@ class Store:
             yield
             self._version += 1
             self._counts.clear()
+            self._used_sizes.clear()
 
     @contextmanager
     def _reading(self) -> Iterator[Reader]:
@@ -599,10 +601,26 @@ class Store:
 
     def _one_drive(self, where: str, value: str) -> Drive | None:
         rows = self._read(
-            f"SELECT id, drive_id, owner, used_size, json FROM drive WHERE {where} LIMIT 1",
+            f"SELECT id, drive_id, owner, json FROM drive WHERE {where} LIMIT 1",
             (value,),
         )
-        return _drive(rows[0]) if rows else None
+        return self._drive(rows[0]) if rows else None
+
+    def _drive(self, row: tuple[int, str, str, bytes]) -> Drive:
+        number, drive_id, owner, json = row
+        return Drive(drive_id, owner, json[:-1] + b',"used_size":%d}' % self._used_size(number))
+
+    def _used_size(self, drive: int) -> int:
+        """The bytes of all files, also of those in the bin; summed up once after each change."""
+        key = drive, self._version
+        if key not in self._used_sizes:
+            rows = self._read(
+                "SELECT total(size) FROM file INDEXED BY file_by_size "
+                f"WHERE shelf IN (?, ?) AND size > {ABSENT_SQL}",
+                (drive, -drive),
+            )
+            self._used_sizes[key] = int(rows[0][0])
+        return self._used_sizes[key]
 
     def _number(self, drive_id: str) -> int | None:
         """The drive's number in the tables; drives are never deleted, so it stays."""
@@ -662,11 +680,6 @@ class Store:
             with self._changing():
                 self._files.seen_again(drive_id, file_id, now)
         return source
-
-
-def _drive(row: tuple[int, str, str, int, bytes]) -> Drive:
-    _, drive_id, owner, used_size, json = row
-    return Drive(drive_id, owner, json[:-1] + b',"used_size":%d}' % used_size)
 
 
 _SCAN_ORDER: Final = (F.created_at.asc(),)

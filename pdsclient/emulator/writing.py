@@ -7,7 +7,7 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -53,13 +53,8 @@ class Row:
     origin: str | None = None
 
 
-def _upsert(table: str, names: tuple[str, ...]) -> str:
-    changes = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
-    marks = ", ".join("?" * len(names))
-    return (
-        f"INSERT INTO {table}({', '.join(names)}) VALUES ({marks}) "
-        f"ON CONFLICT(id) DO UPDATE SET {changes}"
-    )
+def _insert(table: str, names: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table}({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 
 class Tables:
@@ -70,41 +65,11 @@ class Tables:
         self._match_mode = match_mode
         self._name = table.name
         self._body = table.body
-        self._put_file = _upsert(table.name, FILE_NAMES)
-        self._put_body = _upsert(table.body, BODY_NAMES)
+        self._put_file = _insert(table.name, FILE_NAMES)
+        self._put_body = _insert(table.body, BODY_NAMES)
 
     def add(self, rows: list[Row]) -> None:
         """Insert new files; ``index_names`` must follow."""
-        self._put(rows)
-
-    def index_names(self, above: int) -> None:
-        """Put the names of all rows above this number into the trigram index.
-
-        In the order of ids: in any other one FTS5 flushes row by row, ten times as slow.
-        """
-        self._connection.execute(
-            f"INSERT INTO {self._name}_grams(rowid, folded) "
-            f"SELECT id, folded FROM {self._name} NOT INDEXED WHERE id > ? ORDER BY id",
-            (above,),
-        )
-
-    def put(self, row: Row) -> None:
-        """Insert or replace one file."""
-        self._forget_name(row.number)
-        self._put([row])
-        self._connection.execute(
-            f"INSERT INTO {self._name}_grams(rowid, folded) "
-            f"SELECT id, folded FROM {self._name} WHERE id = ?",
-            (row.number,),
-        )
-
-    def remove(self, number: int) -> None:
-        """Delete one file, if it is there."""
-        self._forget_name(number)
-        self._connection.execute(f"DELETE FROM {self._name} WHERE id = ?", (number,))
-        self._connection.execute(f"DELETE FROM {self._body} WHERE id = ?", (number,))
-
-    def _put(self, rows: list[Row]) -> None:
         bodies = [_body(row) for row in rows]
         files = [columns(row.number, row.shelf, row.wire, self._match_mode) for row in rows]
         try:
@@ -113,11 +78,35 @@ class Tables:
             raise InvalidRequest("file_id: the drive has a file with this id already") from None
         self._connection.executemany(self._put_body, bodies)
 
+    def index_names(self, first: int, last: int) -> None:
+        """Put the names of the rows with these numbers into the trigram index.
+
+        In the order of ids: in any other one FTS5 flushes row by row, ten times as slow.
+        """
+        self._connection.execute(
+            f"INSERT INTO {self._name}_grams(rowid, name) "
+            f"SELECT id, name_folded FROM {self._name} NOT INDEXED "
+            "WHERE id BETWEEN ? AND ? ORDER BY id",
+            (first, last),
+        )
+
+    def put(self, row: Row) -> None:
+        """Insert or replace one file."""
+        self.remove(row.number)
+        self.add([row])
+        self.index_names(row.number, row.number)
+
+    def remove(self, number: int) -> None:
+        """Delete one file, if it is there."""
+        self._forget_name(number)
+        self._connection.execute(f"DELETE FROM {self._name} WHERE id = ?", (number,))
+        self._connection.execute(f"DELETE FROM {self._body} WHERE id = ?", (number,))
+
     def _forget_name(self, number: int) -> None:
         # A contentless index must be told what it holds in order to delete it.
         self._connection.execute(
-            f"INSERT INTO {self._name}_grams({self._name}_grams, rowid, folded) "
-            f"SELECT 'delete', id, folded FROM {self._name} WHERE id = ?",
+            f"INSERT INTO {self._name}_grams({self._name}_grams, rowid, name) "
+            f"SELECT 'delete', id, name_folded FROM {self._name} WHERE id = ?",
             (number,),
         )
 
@@ -164,7 +153,7 @@ class Files:
             made = iter(load.rows(rows))
             while batch := list(islice(made, _BATCH)):
                 self._tables.add(batch)
-            self._tables.index_names(before)
+            self._tables.index_names(before + 1, self._last_number())
             self._changed_above(before)
         return load.file_ids
 
@@ -197,7 +186,7 @@ class Files:
             row = self._row(drive_id, file_id)
             for name in ("content_hash", "content_hash_name", "crc64_hash"):
                 row.wire.pop(name, None)
-            row.wire |= checked(origin.members(file_id))
+            row.wire.update(checked(origin.members(file_id)))
             self._store(attrs.evolve(row, origin=origin.encode()))
 
     def move(self, drive_id: str, file_id: str, to_parent_file_id: str) -> None:
@@ -211,7 +200,7 @@ class Files:
                     raise InvalidRequest(f"to_parent_file_id: {to_parent_file_id} is not a folder")
                 if to_parent_file_id == file_id or file_id in self._above(target.number):
                     raise InvalidRequest("to_parent_file_id: it lies in the folder to be moved")
-            row.wire |= {"parent_file_id": to_parent_file_id, "updated_at": self._now()}
+            row.wire.update(parent_file_id=to_parent_file_id, updated_at=self._now())
             self._store(row)
             self._reshelve(drive, file_id)
 
@@ -238,7 +227,7 @@ class Files:
         """``uploading`` hides a file from everything but an explicit listing."""
         with self.transaction():
             row = self._row(drive_id, file_id)
-            row.wire |= checked({"status": status})
+            row.wire.update(checked({"status": status}))
             self._store(row)
             self._reshelve(abs(row.shelf), file_id)
 
@@ -277,7 +266,7 @@ class Files:
         self._connection.execute("COMMIT")
 
     def _now(self) -> str:
-        return render_time(datetime.fromtimestamp(self._clock.time(), timezone.utc))
+        return render_time(datetime.fromtimestamp(self._clock.time(), UTC))
 
     def _last_number(self) -> int:
         row = self._connection.execute(
@@ -287,8 +276,9 @@ class Files:
 
     def _row(self, drive_id: str, file_id: str) -> Row:
         row = self._connection.execute(
-            "SELECT f.id, f.shelf, b.json, b.extras, b.content, b.origin FROM file f, drive d, body b "
-            "WHERE d.drive_id = ? AND f.drive = d.id AND f.file_id = ? AND b.id = f.id",
+            "SELECT f.id, f.shelf, b.json, b.extras, b.content, b.origin "
+            "FROM drive d JOIN file f ON f.drive = d.id JOIN body b ON b.id = f.id "
+            "WHERE d.drive_id = ? AND f.file_id = ?",
             (drive_id, file_id),
         ).fetchone()
         if row is None:

@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from attrs import frozen
-
 from pdsclient._times import as_utc, parse_time
 
 _logger = logging.getLogger("pdsclient")
@@ -22,7 +20,6 @@ _reported: set[str] = set()
 _MISFIT = (TypeError, ValueError, OverflowError)
 
 
-@frozen(eq=False)
 class Kind:
     """One kind of field.
 
@@ -33,10 +30,13 @@ class Kind:
         stored: the type that msgspec decodes the slot as; it takes any JSON value.
     """
 
-    name: str
-    exact: type
-    convert: Callable[[Any], Any]
-    stored: Any
+    def __init__(
+        self, name: str, exact: type, convert: Callable[[Any], Any], stored: Any = Any
+    ) -> None:
+        self.name = name
+        self.exact = exact
+        self.convert = convert
+        self.stored = stored
 
     def read(self, raw: Any, where: str) -> Any:
         """The converted value, or the one that was sent if it does not fit."""
@@ -61,14 +61,16 @@ class Kind:
         return read
 
 
-@frozen(eq=False)
 class ListKind(Kind):
     """A list: it reads ``[]`` where there is none and leaves out ``null``.
 
     Each reading makes a new list, so that nobody can change the model through it.
     """
 
-    item: Kind
+    def __init__(self, item: Kind) -> None:
+        stored: Any = list[item.stored] | dict[str, Any] | str | int | float | bool | None  # type: ignore[name-defined]
+        super().__init__("a list", list, _misfit, stored)
+        self.item = item
 
     def reader(self, get: Callable[[Any], Any], where: str) -> Callable[[Any], Any]:
         item, exact = self.item, self.item.exact
@@ -170,13 +172,13 @@ def _misfit(raw: Any) -> Any:
 
 
 _NAMED = {
-    "str": Kind("text", str, _text, Any),
-    "int": Kind("a whole number", int, _whole, Any),
-    "float": Kind("a number", float, _number, Any),
-    "bool": Kind("true or false", bool, _flag, Any),
-    "datetime": Kind("a time", datetime, _time, Any),
-    "dict[str, str]": Kind("a map of texts", type(None), _texts, Any),
-    "Any": Kind("anything", type(None), _as_sent, Any),
+    "str": Kind("text", str, _text),
+    "int": Kind("a whole number", int, _whole),
+    "float": Kind("a number", float, _number),
+    "bool": Kind("true or false", bool, _flag),
+    "datetime": Kind("a time", datetime, _time),
+    "dict[str, str]": Kind("a map of texts", type(None), _texts),
+    "Any": Kind("anything", type(None), _as_sent),
 }
 
 
@@ -184,7 +186,8 @@ def kind_of(annotation: str, namespace: Mapping[str, Any]) -> Kind:
     """The kind of a field from its declared type, as it is written in the class."""
     name = annotation.removesuffix(" | None")
     if name.startswith("list["):
-        return _list_of(_single(name[5:-1], namespace))
+        item = _single(name[5:-1], namespace)
+        return PageItems(item) if isinstance(item.exact, TypeVar) else ListKind(item)
     return _single(name, namespace)
 
 
@@ -194,9 +197,3 @@ def _single(name: str, namespace: Mapping[str, Any]) -> Kind:
     model: Any = namespace[name]
     stored = model | list[Any] | str | int | float | bool | None
     return Kind("an object", model, _misfit, stored)
-
-
-def _list_of(item: Kind) -> ListKind:
-    stored: Any = list[item.stored] | dict[str, Any] | str | int | float | bool | None  # type: ignore[name-defined]
-    kind = PageItems if isinstance(item.exact, TypeVar) else ListKind
-    return kind("a list", list, _misfit, stored, item)

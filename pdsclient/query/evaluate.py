@@ -102,26 +102,22 @@ _TESTS: Final[dict[Op, Callable[[Any, Any], bool]]] = {
 
 def _values(row: object, name: str, kind: Kind, fields: FieldSet) -> list[Scalar]:
     field = fields.get(name)
-    paths = ((name,),) if field is None else field.paths
+    paths = ([name],) if field is None else field.paths
     if not paths:
         raise InvalidRequest(f"no file in a reply holds {name}: only the service can search by it")
+    if not (isinstance(row, Mapping) or any(hasattr(row, first) for first, *_ in paths)):
+        raise InvalidRequest(f"a {type(row).__name__} does not hold {name}; give a File")
     read = _READERS[kind]
-    found = [
-        value for path in paths for raw in _reach(row, path) if (value := read(raw)) is not None
-    ]
+    raw = (value for path in paths for value in _reach(row, path))
+    found = [value for value in map(read, raw) if value is not None]
     return found if field is None or field.repeated else found[:1]
 
 
-def _reach(row: object, path: Sequence[str]) -> Iterator[object]:
+def _reach(row: object, path: Sequence[str]) -> Iterable[object]:
     """What lies at the end of a path; a list on the way stands for each of its items."""
-    first, *rest = path
-    if not isinstance(row, Mapping) and not hasattr(row, first):
-        raise InvalidRequest(
-            f"a {type(row).__name__} does not hold {first}; give a File or its JSON"
-        )
-    reached = _spread([_member(row, first)])
-    for name in rest:
-        reached = _spread([_member(item, name) for item in reached])
+    reached: Iterable[object] = (row,)
+    for name in path:
+        reached = _spread([_member(holder, name) for holder in reached])
     return reached
 
 

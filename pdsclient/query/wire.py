@@ -13,7 +13,7 @@ from pdsclient.query.order import OrderBy, OrderTerm
 from pdsclient.query.parser import parse_order_by, parse_query, sortable
 from pdsclient.query.render import render
 
-# Seed, SearchFiles: "up to 4,096 characters", "up to 128 characters"; five keys: pds-service.md 5.7.
+# "up to 4,096 characters", "up to 128 characters" (seed, SearchFiles); keys: pds-service.md 5.7.
 LONGEST_QUERY: Final = 4_096
 LONGEST_ORDER_BY: Final = 128
 MOST_ORDER_KEYS: Final = 5
@@ -36,7 +36,8 @@ def as_query(value: Query | str, *, validate: bool = True, fields: FieldSet = FI
         return _limited_query(render(parse_query(value, fields=fields))) if validate else value
     if not isinstance(value, Query):
         raise InvalidRequest(
-            f"query must be a condition such as F.size > 1024, or text, not a {type(value).__name__}"
+            "query must be a condition such as F.size > 1024, or text, "
+            f"not a {type(value).__name__}"
         )
     if not validate:
         return render(value)

@@ -8,9 +8,10 @@ import os
 import pickle
 import random
 import stat
-import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -44,14 +45,21 @@ def store(path) -> FileTokenStore:
     return FileTokenStore(path)
 
 
-def python(code: str, *arguments: object) -> subprocess.Popen[str]:
+@asynccontextmanager
+async def running(code: str, path: Path) -> AsyncIterator[None]:
+    """A process that has said that it is ready; it is killed at the end."""
     package = Path(pdsclient.__file__).parent.parent
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", code, str(path)),
         env={**os.environ, "PYTHONPATH": str(package)},
-        stdout=subprocess.PIPE,
-        text=True,
+        stdout=asyncio.subprocess.PIPE,
     )
+    try:
+        assert await process.stdout.readline()
+        yield
+    finally:
+        process.kill()
+        await process.communicate()
 
 
 async def test_what_is_saved_is_loaded(store):
@@ -159,13 +167,15 @@ async def test_a_dangling_link_is_refused_too(store, path):
         await store.load()
 
 
-async def test_a_missing_directory_is_named(tmp_path):
-    """Nothing is made on the way to the file."""
+async def test_a_missing_directory_is_made_private(tmp_path):
+    """The first lock makes it; what cannot be made is named."""
     store = FileTokenStore(tmp_path / "missing" / "token.json")
-    with pytest.raises(AuthError, match="missing"):
+    assert await store.load() is None
+    async with store.lock():
         await store.save(INFO)
-    with pytest.raises(AuthError, match="missing"):
-        async with store.lock():
+    assert stat.S_IMODE((tmp_path / "missing").stat().st_mode) == 0o700
+    with pytest.raises(AuthError, match="below"):
+        async with FileTokenStore(tmp_path / "missing" / "token.json" / "below" / "it").lock():
             pass
 
 
@@ -192,7 +202,7 @@ async def test_what_killed_processes_left_is_removed(store, path):
     for one in (old, other):
         os.utime(one, (long_ago, long_ago))
     await store.save(INFO)
-    assert sorted(os.listdir(path.parent)) == [other.name, young.name, "token.json"]
+    assert set(os.listdir(path.parent)) == {other.name, young.name, "token.json"}
 
 
 @pytest.mark.parametrize("path", [None, "", 5, b"bytes", "nul\0"])
@@ -268,7 +278,7 @@ import asyncio, sys
 from pdsclient.token_store import FileTokenStore
 async def main():
     async with FileTokenStore(sys.argv[1]).lock():
-        print("held", flush=True)
+        print("ready", flush=True)
         await asyncio.Event().wait()
 asyncio.run(main())
 """
@@ -276,12 +286,10 @@ asyncio.run(main())
 
 async def test_a_killed_process_leaves_no_lock(store, path):
     """The operating system frees it, at once."""
-    with python(HOLD, path) as process:
-        await asyncio.to_thread(process.stdout.readline)
+    async with running(HOLD, path):
         with pytest.raises(AuthError):
             async with FileTokenStore(path, wait_s=0.001).lock():
                 pass
-        process.kill()
     async with store.lock():
         pass
 
@@ -302,9 +310,7 @@ asyncio.run(main())
 async def test_killed_while_saving_the_file_is_old_or_new(store, path):
     """At whatever instant a process dies, the next one reads a whole token."""
     for _ in range(4):
-        with python(SAVE, path) as process:
-            await asyncio.to_thread(process.stdout.readline)
+        async with running(SAVE, path):
             await asyncio.sleep(random.uniform(0.005, 0.05))
-            process.kill()
         loaded = await store.load()
         assert loaded is None or len(loaded.refresh_token) == 50_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import sys
 from collections.abc import Callable
@@ -340,7 +341,7 @@ class TestLearning:
             clock.now += 1 / (limits.rate("file") or 1)
             limits.accepted("file")
             rates.append(limits.rate("file") or 0)
-        steps = [after - before for before, after in zip(rates, rates[1:], strict=False)]
+        steps = [after - before for before, after in itertools.pairwise(rates)]
         assert min(steps) > 0.01
         assert max(steps) <= 0.5 + 1e-9
         near = next(step for rate, step in zip(rates, steps, strict=False) if rate > 50)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import enum
-import math
 import pickle
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
@@ -28,6 +27,7 @@ from pdsclient.query import (
 )
 from pdsclient.query.ast import MAX_DEPTH
 
+NAN = float("nan")
 f: Any = F  # misuse is the point here, and type checkers see through F
 
 
@@ -133,7 +133,7 @@ def test_expressions(query: Query, text: str) -> None:
         (lambda: F.size < 10**5000, "very many digits"),
         (lambda: F.image_overall_score > True, "takes a number, not True"),
         (lambda: f.image_overall_score > "1", "takes a number"),
-        (lambda: F.image_overall_score > math.nan, "finite"),
+        (lambda: F.image_overall_score > NAN, "finite"),
         (lambda: F.image_overall_score > float("-inf"), "finite"),
         (lambda: F.image_overall_score > 10**400, "finite"),
         (lambda: f.hidden == 1, "True or False"),
