@@ -11,9 +11,11 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """A reading that never goes back: for durations and expiry."""
+        ...
 
     def time(self) -> float:
         """The wall clock as a Unix timestamp: only for times that came from outside."""
+        ...
 
 
 class SystemClock:

@@ -322,13 +322,12 @@ class Engine:
     def _ready_headers(self, call: Call) -> Mapping[str, str] | None:
         """The headers, if nothing has to be waited for; nearly always those of the last call."""
         settings = call.settings
+        share = settings.share or self.share.ready()
+        token = ANONYMOUS if settings.own_credential else self.tokens.ready()
         if call.anonymous:
             token = share = ANONYMOUS
-        else:
-            share = settings.share or self.share.ready()
-            token = ANONYMOUS if settings.own_credential else self.tokens.ready()
-            if share is None or token is None:
-                return None
+        if share is None or token is None:
+            return None
         call.token, call.share = token, share
         last = self._headers
         if (

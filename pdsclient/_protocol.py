@@ -213,7 +213,7 @@ def _first_text(document: Mapping[str, Any], *names: str) -> str:
     return next((text for text in found if isinstance(text, str) and text), "")
 
 
-_XML_FIELD = re.compile(r"<(Code|Message|RequestId)>([^<]*)</\1>")
+_XML_FIELD = re.compile(r"<(Code|Message|RequestId)>([^<]+)</\1>")
 
 
 def _xml_fields(body: bytes) -> dict[str, str]:

@@ -603,16 +603,22 @@ class TokenSource(_Source):
         if self._has_work(flight):
             async with self._store.lock():
                 await self._look(flight, self._store)
-                if flight.asks and self._has_work(flight):
-                    await self._exchange(flight)
-                elif self._has_work(flight) and self.token_info is not None:
-                    await self._save(flight, self._store, self.token_info)
+                await self._take_turn(flight, self._store)
 
     def _has_work(self, flight: _Flight) -> bool:
-        """Whether the lock is needed: nothing was adopted, and there is something to do."""
+        """Whether the lock is needed, nothing newer being in the store yet."""
         if flight.superseded or flight.result is not None:
             return False
-        return flight.asks or self._is_unsaved
+        # A refused token may have been exchanged by whoever holds the lock and is about to save.
+        return flight.asks or self._is_unsaved or self._is_refused()
+
+    async def _take_turn(self, flight: _Flight, store: TokenStore) -> None:
+        if flight.superseded or flight.result is not None:
+            return
+        if flight.asks:
+            await self._exchange(flight)
+        elif self._is_unsaved and self.token_info is not None:
+            await self._save(flight, store, self.token_info)
 
     async def _look(self, flight: _Flight, store: TokenStore) -> None:
         loaded = await store.load()
@@ -636,8 +642,10 @@ class TokenSource(_Source):
             return self._in_store is None or _mark(stored) != self._in_store
         if _mark(stored) in (self._in_store, _mark(mine)):
             return False
-        if self._is_refused() or stored.expire_time is None or mine.expire_time is None:
+        if stored.expire_time is None or mine.expire_time is None:
             return True
+        if self._is_refused() and not self._is_unsaved:
+            return True  # ours was the store's, so this one came after it
         return stored.expire_time >= mine.expire_time
 
     async def _exchange(self, flight: _Flight) -> None:

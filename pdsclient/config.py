@@ -50,6 +50,7 @@ class Random(Protocol):
 
     def random(self) -> float:
         """A number from 0 up to 1."""
+        ...
 
 
 def _can(*names: str, prefix: str = "") -> Validator:

@@ -128,7 +128,7 @@ class Transport:
         except asyncio.CancelledError:
             if watch is None or not watch.is_mine():
                 raise
-            failure = outcome_unknown(f"no complete answer within {timeout_s:g} s")
+            failure: PDSError = outcome_unknown(f"no complete answer within {timeout_s:g} s")
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
             failure = _translate(error)
         else:

@@ -355,9 +355,10 @@ class Store:
             recursive: conditions on ``parent_file_id`` hold for the whole subtree of the folder,
                 and for the folder itself (pds-service.md 5.6).
         """
+        shelves = self._shelves(drive_ids)
         with self._reading() as reader:
             return reader.page(
-                self._shelves(drive_ids),
+                shelves,
                 query,
                 order_by,
                 limit=limit,
@@ -373,8 +374,9 @@ class Store:
         known = self._counts.get(key)
         if known is not None:
             return known
+        shelves = self._shelves(drive_ids)
         with self._reading() as reader:
-            counted = reader.count(self._shelves(drive_ids), query, recursive=recursive)
+            counted = reader.count(shelves, query, recursive=recursive)
         if len(self._counts) >= _COUNTS:
             self._counts.clear()
         self._counts[key] = counted

@@ -8,6 +8,7 @@ needs no second decoding, and a value that fits nowhere is still there to be loo
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -39,9 +40,11 @@ class Kind:
         self.stored = stored
 
     def read(self, raw: Any, where: str) -> Any:
-        """The converted value, or the one that was sent if it does not fit."""
-        if raw is None or raw == "":
-            return None
+        """The declared type; None for nothing; what was sent if it does not fit."""
+        return None if raw is None or raw == "" else self.fit(raw, where)
+
+    def fit(self, raw: Any, where: str) -> Any:
+        """The declared type, or what was sent if it does not fit."""
         try:
             return self.convert(raw)
         except _MISFIT:
@@ -78,9 +81,9 @@ class ListKind(Kind):
         def read(model: Any) -> Any:
             raw = get(model)
             if type(raw) is not list:
-                return [] if raw is None or raw == "" else self.read(raw, where)
+                return [] if raw is None or raw == "" else self.fit(raw, where)
             return [
-                one if type(one) is exact else item.read(one, where)
+                one if type(one) is exact else item.fit(one, where)
                 for one in raw
                 if one is not None
             ]
@@ -126,9 +129,9 @@ def _whole(raw: Any) -> int:
 
 
 def _number(raw: Any) -> float:
-    if isinstance(raw, (str, int, float)) and not isinstance(raw, bool):
-        return float(raw)
-    raise TypeError
+    if isinstance(raw, bool) or not math.isfinite(number := float(raw)):
+        raise ValueError
+    return number
 
 
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}

@@ -134,6 +134,7 @@ def _operand(value: object) -> Query:
 
 
 def field_name(name: object) -> str:
+    """The name as a plain str, or InvalidRequest if no field can be called that."""
     if not isinstance(name, str) or not _FIELD_NAME.fullmatch(name):
         raise InvalidRequest(
             "the name of a field is an ASCII letter followed by letters, digits and underscores, "
@@ -141,7 +142,7 @@ def field_name(name: object) -> str:
         )
     if name.lower() in KEYWORDS:
         raise InvalidRequest(f"{name!r} is a word of the search language and cannot name a field")
-    return name
+    return str.__str__(name)
 
 
 def _op(op: str) -> Op:

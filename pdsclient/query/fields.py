@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
 
 from pdsclient.errors import InvalidRequest
-from pdsclient.query.ast import RANGE_OPS, Comparison, Op, Query, elements, field_name
+from pdsclient.query.ast import RANGE_OPS, TEXT_OPS, Comparison, Op, Query, elements, field_name
 from pdsclient.query.order import OrderTerm
 from pdsclient.query.values import Kind, Scalar, convert, shown
 
@@ -56,8 +56,8 @@ class Field:
         """The condition ``field op value``, checked against the field's type."""
         self.check_op(op)
         if op is not Op.IN:
-            return Comparison(self.name, op, self.check_value(value))
-        values = tuple(self.check_value(item) for item in elements(self.name, value))
+            return Comparison(self.name, op, self.check_value(op, value))
+        values = tuple(self.check_value(op, item) for item in elements(self.name, value))
         return Comparison(self.name, op, values)
 
     def check_op(self, op: Op) -> None:
@@ -69,8 +69,17 @@ class Field:
                 f"it takes {known}"
             )
 
-    def check_value(self, value: object, *, open_choices: bool = False) -> Scalar:
-        """The value as a plain one of the field's type, or InvalidRequest."""
+    def check_value(self, op: Op, value: object, *, lenient: bool = False) -> Scalar:
+        """The value, one of them for ``in``, as a plain one of the field's type.
+
+        Args:
+            op: what the field is asked; the beginning of a choice need not be one.
+            value: what it is compared with.
+            lenient: take any text where choices are known.
+
+        Raises:
+            InvalidRequest: it is of another type, out of range, or not one of the choices.
+        """
         if isinstance(value, Field):
             raise InvalidRequest(
                 f"{self.name} can be compared with a value only, not with the field {value.name}"
@@ -81,10 +90,9 @@ class Field:
                 "value; every comparison with it is false"
             )
         plain = convert(self.kind, value, self.name)
-        if self.choices and not open_choices and plain not in self.choices:
-            raise InvalidRequest(
-                f"{self.name} is one of {', '.join(self.choices)}, not {shown(plain)}"
-            )
+        choices = None if lenient or op in TEXT_OPS else self.choices
+        if choices is not None and plain not in choices:
+            raise InvalidRequest(f"{self.name} is one of {', '.join(choices)}, not {shown(plain)}")
         return plain
 
     __hash__ = object.__hash__

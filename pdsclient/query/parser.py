@@ -174,9 +174,9 @@ class _QueryParser:
         field = self._field()
         op = self._operator(field)
         if op is not Op.IN:
-            return Comparison(field.name, op, self._value(field))
+            return Comparison(field.name, op, self._value(field, op))
         position = self._token.position
-        values = self._list(field)
+        values = self._list(field, op)
         self.position = position
         return Comparison(field.name, op, values)
 
@@ -201,16 +201,16 @@ class _QueryParser:
         field.check_op(op)
         return op
 
-    def _list(self, field: Field | _Unlisted) -> tuple[Scalar, ...]:
+    def _list(self, field: Field | _Unlisted, op: Op) -> tuple[Scalar, ...]:
         self._skip("[")
-        values = [self._value(field)]
+        values = [self._value(field, op)]
         while self._is(","):
             self._next()
-            values.append(self._value(field))
+            values.append(self._value(field, op))
         self._skip("]")
         return tuple(values)
 
-    def _value(self, field: Field | _Unlisted) -> Scalar:
+    def _value(self, field: Field | _Unlisted, op: Op) -> Scalar:
         token = self._token
         self.position = token.position
         value = self._literal(token)
@@ -218,7 +218,7 @@ class _QueryParser:
             value = token.text
         self._next()
         self.position = token.position
-        return field.check_value(value, open_choices=self._lenient)
+        return field.check_value(op, value, lenient=self._lenient)
 
     def _literal(self, token: Token) -> Scalar:
         if token.kind is TokenKind.STRING:
@@ -278,7 +278,7 @@ class _Unlisted:
     def check_op(self, op: Op) -> None:
         """Every operator will do; the node compares it with the value's type."""
 
-    def check_value(self, value: Scalar, *, open_choices: bool) -> Scalar:
+    def check_value(self, op: Op, value: Scalar, *, lenient: bool) -> Scalar:
         """The value as it was written."""
         return value
 

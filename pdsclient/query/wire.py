@@ -79,7 +79,7 @@ def check_query(query: Query, fields: FieldSet) -> None:
             field.check_op(comparison.op)
             value = comparison.value
             for item in value if isinstance(value, tuple) else (value,):
-                field.check_value(item)
+                field.check_value(comparison.op, item)
 
 
 def comparisons(query: Query) -> Iterator[Comparison]:

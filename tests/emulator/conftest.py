@@ -47,7 +47,9 @@ class Api:
         if token == "":
             token = self.emulator.token_info.access_token
         sent = {"Authorization": f"Bearer {token}"} if token else {}
-        return await self.send("POST", f"/v2{path}", json=data or {}, headers=sent | (headers or {}))
+        return await self.send(
+            "POST", f"/v2{path}", json=data or {}, headers=sent | (headers or {})
+        )
 
     async def search(self, query: str = "size >= 0", **more: Any) -> Got:
         """A search of the default drive."""

@@ -291,11 +291,13 @@ async def test_default_orders_are_switches(run):
 
 async def test_list_filters_and_orders(api):
     """file/list takes type, category, starred, order_by and order_direction."""
-    await api.emulator.add_files([
-        {"name": "a", "type": "folder"},
-        {"name": "b.jpg", "size": 5, "starred": True},
-        {"name": "c.txt", "size": 3},
-    ])
+    await api.emulator.add_files(
+        [
+            {"name": "a", "type": "folder"},
+            {"name": "b.jpg", "size": 5, "starred": True},
+            {"name": "c.txt", "size": 3},
+        ]
+    )
 
     async def listed(**more):
         got = await api.post("/file/list", {"drive_id": "1", "parent_file_id": "root", **more})
@@ -313,7 +315,9 @@ async def test_list_checks(api):
     (file_id,) = await fill(api, 1)
 
     async def code(**more):
-        return (await api.post("/file/list", {"drive_id": "1", "parent_file_id": "root", **more})).code
+        return (
+            await api.post("/file/list", {"drive_id": "1", "parent_file_id": "root", **more})
+        ).code
 
     assert await code(parent_file_id="0" * 40) == "NotFound.FileId"
     assert await code(parent_file_id=file_id) == "InvalidParameter.ParentFileId"
@@ -358,9 +362,7 @@ async def test_my_drives_are_paged(api):
     token = api.emulator.issue_token(user_id="bob").access_token
     found, marker = [], ""
     for _ in range(3):
-        got = await api.post(
-            "/drive/list_my_drives", {"limit": 2, "marker": marker}, token=token
-        )
+        got = await api.post("/drive/list_my_drives", {"limit": 2, "marker": marker}, token=token)
         found += [drive["drive_id"] for drive in got.data["items"]]
         marker = got.data["next_marker"]
         if not marker:

@@ -124,6 +124,20 @@ def test_a_usual_oddity_reads_as_the_declared_type(name: str, sent: Any, expecte
     assert (got, type(got)) == (expected, type(expected))
 
 
+@pytest.mark.parametrize(("sent", "expected"), [("0.5", 0.5), (1, 1.0), ("nan", "nan"), ([], [])])
+def test_a_score_reads_as_a_finite_number(sent: Any, expected: Any) -> None:
+    """Text is understood, what is no number is kept."""
+    got = read(pdsclient.models.ImageQuality, "overall_score", sent)
+    assert (got, type(got)) == (expected, type(expected))
+
+
+def test_an_empty_text_among_objects_is_kept() -> None:
+    """A list of objects never reads a None."""
+    sent = [{"face_id": "f"}, None, "", 5]
+    faces = read(pdsclient.models.ImageMediaMetadata, "faces_thumbnail", sent)
+    assert faces == [pdsclient.models.FaceThumbnail(face_id="f"), "", 5]
+
+
 @pytest.mark.parametrize(
     ("sent", "expected"),
     [

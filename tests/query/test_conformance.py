@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from pdsclient._codec import decode
 from pdsclient.errors import QuerySyntaxError
+from pdsclient.models import File
 from pdsclient.query import (
     FILE_FIELDS,
     And,
@@ -26,6 +28,7 @@ from pdsclient.query import (
 
 DATA = Path(__file__).parent.parent / "conformance" / "query"
 ROWS: dict[str, dict[str, Any]] = json.loads((DATA / "rows.json").read_text("utf-8"))
+FILES = {name: decode(json.dumps(row).encode(), File) for name, row in ROWS.items()}
 
 
 def _cases(*files: str) -> list[Any]:
@@ -90,6 +93,15 @@ def test_rows_match_or_miss(case: dict[str, Any]) -> None:
     mode = case.get("match_mode", "substring")
     assert [name for name in ROWS if query.matches(ROWS[name], match_mode=mode)] == case["matches"]
     assert sorted(case["matches"] + case["misses"]) == sorted(ROWS)
+
+
+@pytest.mark.parametrize("case", ON_FILES)
+def test_files_match_or_miss(case: dict[str, Any]) -> None:
+    """The evaluator accepts the same rows when they have been decoded as files."""
+    query = _tree(case["ast"])
+    mode = case.get("match_mode", "substring")
+    found = [name for name in FILES if query.matches(FILES[name], match_mode=mode)]
+    assert found == case["matches"]
 
 
 @pytest.mark.parametrize("case", ON_FILES)
