@@ -10,7 +10,7 @@ import msgspec
 from attrs import field, frozen
 
 from pdsclient import _protocol
-from pdsclient._secrets import mask_headers
+from pdsclient._secrets import SecretHeaders, mask_headers
 from pdsclient.auth import Token
 from pdsclient.config import ClientConfig
 from pdsclient.errors import PDSError
@@ -74,6 +74,9 @@ class Settings(NamedTuple):
     share: Token | None  # fixed by the caller; None: the source of share tokens is asked
     validate: bool
     own_credential: bool
+
+    def __repr__(self) -> str:
+        return f"Settings({self.options!r})"
 
 
 def resolve(options: RequestOptions, config: ClientConfig) -> Settings:
@@ -153,17 +156,24 @@ class Call:
         idempotent = self.settings.idempotent
         return self.target.repeatable if idempotent is None else idempotent
 
+    def secrets(self) -> tuple[str, ...]:
+        """Credentials that the caller gave for this call alone."""
+        settings = self.settings
+        given = (*settings.headers.values(), *settings.params.values())
+        # A short value is no credential, but would blot out half of a message.
+        own = [text for text in given if text and len(text) >= 8]
+        own += [token.header for token in (self.share, self.token) if token.header]
+        return tuple(own)
+
     def shown_data(self) -> Any:
         """What was sent, read back from its bytes: plain, without the caller's own objects."""
         return "(form)" if self.content_type == _protocol.FORM else msgspec.json.decode(self.body)
 
 
 def override_headers(
-    headers: dict[str, str], more: Mapping[str, str | None]
-) -> dict[str, str]:
+    headers: Mapping[str, str], more: Mapping[str, str | None]
+) -> SecretHeaders:
     """The headers with the caller's own in their place; None takes one away."""
-    if not more:
-        return headers
     replaced = {name.lower() for name in more}
     kept = {name: text for name, text in headers.items() if name.lower() not in replaced}
-    return {**kept, **{name: text for name, text in more.items() if text is not None}}
+    return SecretHeaders(kept, **{name: text for name, text in more.items() if text is not None})

@@ -142,6 +142,7 @@ class Shared:
 
     async def close(self) -> None:
         """Once, whoever asks; the others wait for it."""
+        self.transport.check_loop()
         if self._closing is not None:
             await asyncio.shield(self._closing)
             return
@@ -305,12 +306,12 @@ class Engine:
             return _codec.decode(reply.body, call.kind)
         except DecodeError as bare:
             reason = bare.message
-        raise _protocol.undecodable(reply, reason, self.shared.secrets())
+        raise _protocol.undecodable(reply, reason, self._known(call))
 
     def _reply_error(self, call: Call, reply: _protocol.Reply) -> PDSError:
         shared = self.shared
         error = _protocol.reply_error(
-            reply, now=shared.context.clock.time(), known=shared.secrets()
+            reply, now=shared.context.clock.time(), known=self._known(call)
         )
         assert error is not None
         if isinstance(error, RateLimited):
@@ -427,8 +428,11 @@ class Engine:
             self._fill_in(call, error)
             events.emit("retry", error, error.req_opt, delay_s)
 
+    def _known(self, call: Call) -> tuple[str, ...]:
+        return self.shared.secrets() + call.secrets()
+
     def _fill_in(self, call: Call, error: PDSError) -> None:
-        known = self.shared.secrets()
+        known = self._known(call)
         error.attempts = call.sends
         error.may_have_happened |= call.may_have_happened
         error.message = mask_text(error.message, known)

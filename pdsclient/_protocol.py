@@ -54,6 +54,9 @@ class Reply(NamedTuple):
         """The service's name for this exchange (1.4); bodies do not carry one."""
         return _clip(self.headers.get(REQUEST_ID_HEADER) or "", _LONGEST_NAME) or None
 
+    def __repr__(self) -> str:
+        return f"Reply(status={self.status}, body=<{len(self.body):,} bytes>)"
+
 
 # ---------------------------------------------------------------------------- requests
 

@@ -202,7 +202,9 @@ class AsyncPDSClient:
     ) -> Any:
         """Like ``post_api``, at the auth endpoint."""
         endpoint = self._engine.shared.config.auth_endpoint
-        return await self._engine.run(self._engine.prepare(endpoint, pathname, data, options, reply_type))
+        return await self._engine.run(
+            self._engine.prepare(endpoint, pathname, data, options, reply_type)
+        )
 
     async def post_auth_anonymous(
         self,
@@ -291,9 +293,7 @@ class AsyncPDSClient:
                 known = ", ".join(CredentialFields.__annotations__)
                 raise InvalidRequest(f"{name} is not a credential; known are {known}")
         engine, shared = self._engine, self._engine.shared
-        config = ClientConfig(
-            api_endpoint=shared.config.api_endpoint, allow_http=True, **fields
-        )
+        config = ClientConfig(api_endpoint=shared.config.api_endpoint, allow_http=True, **fields)
         tokens, share = shared.token_source(config), shared.share_source(config)
         return self._view(Engine(shared, tokens, share, engine.options))
 

@@ -68,9 +68,7 @@ class BoundOp(_Bound[P], Generic[P, R]):
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         engine, op = self.engine, self.op
-        reply: R = await engine.run(
-            engine.prepare_op(op, engine.wire(op.request(*args, **kwargs)))
-        )
+        reply: R = await engine.run(engine.prepare_op(op, engine.wire(op.request(*args, **kwargs))))
         return reply
 
 
@@ -184,4 +182,3 @@ class PagedOp(AnyOp, Generic[P, PageT]):
         self, resource: Resource | None, owner: type
     ) -> PagedOp[P, PageT] | BoundPagedOp[P, PageT]:
         return self if resource is None else BoundPagedOp(self, resource._engine)
-

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from pdsclient.errors import SERVER_ERROR, DecodeError, InvalidRequest, PDSError
 from pdsclient.models import Page
 
-__all__ = ["Pager", "PageIterator", "RowIterator"]
+__all__ = ["PageIterator", "Pager", "RowIterator"]
 
 T = TypeVar("T")
 P_co = TypeVar("P_co", bound=Page[Any], covariant=True)

@@ -24,7 +24,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 
 from pdsclient._protocol import Reply, not_sent, outcome_unknown, undecodable
-from pdsclient._secrets import mask_text
+from pdsclient._secrets import mask_text, without_frames
 from pdsclient._watchdog import Watchdog
 from pdsclient.errors import SERVER_ERROR, ClientClosed, DecodeError, PDSError, WrongEventLoop
 
@@ -138,8 +138,9 @@ class Transport:
             if watch is not None:
                 home.watchdog.forget(watch)
         cause = failure.__cause__
-        # Raised out here so that the foreign error does not hang on as __context__: its text may
-        # hold the URL with its query.
+        # Raised out here so that the foreign error does not hang on as __context__, and without
+        # the values that whoever prints local variables must not see.
+        del url, headers, body
         raise failure from cause
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
@@ -164,7 +165,9 @@ class Transport:
 
     def _limits_for(self, timeout_s: float | None) -> aiohttp.ClientTimeout:
         """aiohttp limits the connecting only, which tells "not sent" from "not answered"."""
-        connect = CONNECT_TIMEOUT_S if timeout_s is None else min(CONNECT_TIMEOUT_S, timeout_s * 0.9)
+        connect = (
+            CONNECT_TIMEOUT_S if timeout_s is None else min(CONNECT_TIMEOUT_S, timeout_s * 0.9)
+        )
         limits = aiohttp.ClientTimeout(total=None, connect=connect, ceil_threshold=math.inf)
         if len(self._limits) < 64:
             self._limits[timeout_s] = limits
@@ -177,12 +180,10 @@ class Transport:
         loop = asyncio.get_running_loop()
         if self._closed:
             raise ClientClosed("the client is closed; make a new one")
-        if self._home is not None and not self._home.loop.is_closed():
-            raise WrongEventLoop(
-                "the client is bound to another event loop that is still alive; close it there "
-                "with aclose(), or use one client per loop"
-            )
-        self._home = home = _Home(loop, self._borrowed or self._new_session(), self._max_connections)
+        self.check_loop()
+        self._home = home = _Home(
+            loop, self._borrowed or self._new_session(), self._max_connections
+        )
         home.guard = self._until_loop_ends(home)
         await anext(home.guard)
         return home
@@ -210,17 +211,23 @@ class Transport:
             if home.session is not self._borrowed:
                 await home.session.close()
 
+    def check_loop(self) -> None:
+        """Raise WrongEventLoop if the connections belong to another loop that is still alive."""
+        home = self._home
+        if home is None or home.loop.is_closed() or home.loop is asyncio.get_running_loop():
+            return
+        raise WrongEventLoop(
+            "the client is bound to another event loop that is still alive; close it there "
+            "with aclose(), or use one client per loop"
+        )
+
     async def aclose(self) -> None:
         """Close all connections; a borrowed session stays open. Idempotent."""
+        self.check_loop()
         self._closed = True
         home, self._home = self._home, None
-        if home is None or home.guard is None or home.loop.is_closed():
-            return
-        if home.loop is not asyncio.get_running_loop():
-            self._home = home
-            self._closed = False
-            raise WrongEventLoop("close the client in the event loop that it is used in")
-        await home.guard.aclose()
+        if home is not None and home.guard is not None and not home.loop.is_closed():
+            await home.guard.aclose()
 
     @property
     def closed(self) -> bool:
@@ -272,7 +279,7 @@ def _translate(error: Exception) -> PDSError:
     What aiohttp raises before a connection stands was never sent; everything later is unknown.
     """
     failure = _our_kind(error)
-    failure.__cause__ = error
+    failure.__cause__ = without_frames(error)
     return failure
 
 

@@ -6,17 +6,18 @@ import asyncio
 import shlex
 import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pdsclient.cli.terminal import run, shown, write
-from pdsclient.emulator import Emulator
 from pdsclient.token_store import FileTokenStore
+
+if TYPE_CHECKING:
+    from pdsclient.emulator import Emulator
 
 __all__ = ["emulator"]
 
@@ -69,22 +70,24 @@ def emulator(
 
     It prints its endpoint and a command to try. The token is valid for 7 days.
     """
-    opened = partial(
-        Emulator,
-        directory,
-        host=host,
-        port=port,
-        latency_s=latency / 1000,
-        rate_limit=rate_limit,
-        database=database,
-        allow_remote=allow_remote,
-    )
+    switches = {
+        "host": host,
+        "port": port,
+        "latency_s": latency / 1000,
+        "rate_limit": rate_limit,
+        "database": database,
+        "allow_remote": allow_remote,
+    }
     with tempfile.TemporaryDirectory(prefix="pdsclient-") as folder:
-        run(_serve(opened, FileTokenStore(token_file or Path(folder, "token.json"))))
+        run(_serve(directory, switches, FileTokenStore(token_file or Path(folder, "token.json"))))
 
 
-async def _serve(opened: Callable[[], Emulator], store: FileTokenStore) -> None:
-    async with opened() as emulator:
+async def _serve(
+    directory: Path | None, switches: Mapping[str, Any], store: FileTokenStore
+) -> None:
+    from pdsclient.emulator import Emulator
+
+    async with Emulator(directory, **switches) as emulator:
         await store.save(emulator.issue_token(_TOKEN_LIFE_S))
         write(_greeting(emulator, store.path))
         await _until_stopped()

@@ -12,9 +12,9 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from io import StringIO
-from typing import Protocol
+from typing import Literal, Protocol
 
 from rich.console import Console
 from rich.table import Table
@@ -48,10 +48,11 @@ COLUMNS = (
 _WIDE = 100
 _GAP = 2
 _SIZE_WIDTH = 8
+_SIZE_COLUMN = 1
 _TIME_WIDTH = 16
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """What ``--format`` takes."""
 
     TABLE = "table"
@@ -94,8 +95,10 @@ class JsonLines:
 
 
 # What JSON may hold as it is, but a terminal would obey: C1 controls, bidi marks, separators.
-_OBEYED = re.compile("[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f"
-                     "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+_OBEYED = re.compile(
+    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
 
 
 def _json(file: File) -> str:
@@ -138,13 +141,13 @@ class TableLayout:
     """A table as wide as the terminal; long names are cut."""
 
     def __init__(self) -> None:
-        self._console = Console(highlight=False, soft_wrap=False)
-        room = self._console.width - _SIZE_WIDTH - 3 * _GAP - _TIME_WIDTH
+        self._console = Console(highlight=False)
         self._is_wide = self._console.width >= _WIDE
-        if self._is_wide:
-            room -= _GAP + _TIME_WIDTH
-        self._name_width = max(8, room * 3 // 5)
-        self._folder_width = max(8, room - self._name_width)
+        times = 2 if self._is_wide else 1
+        room = self._console.width - _SIZE_WIDTH - times * (_TIME_WIDTH + _GAP) - 2 * _GAP
+        name_width = max(8, room * 3 // 5)
+        # Fixed widths, so that the pages stand below each other as one table.
+        self._widths = [name_width, _SIZE_WIDTH, *times * [_TIME_WIDTH], max(8, room - name_width)]
 
     def head(self) -> str:
         """The names of the columns."""
@@ -158,21 +161,25 @@ class TableLayout:
     def _cells(self, file: File) -> list[str]:
         name = shown(file.name or "") + ("/" if file.type == "folder" else "")
         created = [_time(file.created_at)] if self._is_wide else []
-        folder = file.name_path if file.name_path is not None else file.parent_file_id
-        return [name, _size(file.size), *created, _time(file.updated_at), shown(folder or "")]
+        return [name, _size(file.size), *created, _time(file.updated_at), shown(_folder(file))]
 
     def _lines(self, rows: Sequence[Sequence[str]], style: str = "") -> str:
-        # Fixed widths, so that the pages stand below each other as one table.
         table = Table(box=None, show_header=False, padding=(0, _GAP, 0, 0), pad_edge=False)
-        times = [_TIME_WIDTH] * (2 if self._is_wide else 1)
-        for width in (self._name_width, _SIZE_WIDTH, *times, self._folder_width):
-            right = "right" if width == _SIZE_WIDTH else "left"
-            table.add_column(width=width, no_wrap=True, overflow="ellipsis", justify=right)
+        for index, width in enumerate(self._widths):
+            side: Literal["left", "right"] = "right" if index == _SIZE_COLUMN else "left"
+            table.add_column(width=width, no_wrap=True, overflow="ellipsis", justify=side)
         for row in rows:
             table.add_row(*[Text(cell, style=style) for cell in row])
         with self._console.capture() as captured:
             self._console.print(table)
         return captured.get()
+
+
+def _folder(file: File) -> str:
+    """Where the file lies, as far as the reply tells: names, else the folder's identifier."""
+    if file.name_path is None:
+        return file.parent_file_id or ""
+    return file.name_path.removesuffix(file.name or "").removeprefix("root").strip("/")
 
 
 def _size(size: int | None) -> str:

@@ -138,9 +138,7 @@ async def _directory(path: Path) -> AsyncIterator[_Place]:
 
 
 @asynccontextmanager
-async def _domain(
-    endpoint: str, store: FileTokenStore, drive: str | None
-) -> AsyncIterator[_Place]:
+async def _domain(endpoint: str, store: FileTokenStore, drive: str | None) -> AsyncIterator[_Place]:
     # A refresh needs what only the application has (its client id or its key). So the file is
     # asked again when the token in it is refused: whoever owns it may have refreshed it.
     async with AsyncPDSClient(api_endpoint=endpoint, token_provider=store.load) as client:

@@ -177,9 +177,9 @@ class Exchange:
         response = await self.begin(reply)
         sent = 0
         async for piece in reply.pieces(self._piece):
+            await self._pace(len(piece))
             await response.write(piece)
             sent += len(piece)
-            await self._pace(len(piece))
         if sent < reply.size:
             return cut(self.request, reset=False)
         await response.write_eof()
@@ -205,10 +205,10 @@ class Exchange:
         rate = self.app.line.bandwidth_bps
         return 256 * 1024 if rate is None else max(1, int(rate * _PACE_S))
 
-    async def _pace(self, sent: int) -> None:
+    async def _pace(self, size: int) -> None:
         rate = self.app.line.bandwidth_bps
         if rate is not None:
-            await asyncio.sleep(sent / rate)
+            await asyncio.sleep(size / rate)
 
 
 def respond(reply: Reply) -> web.Response:

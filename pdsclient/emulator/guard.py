@@ -34,11 +34,8 @@ class Guard:
         return None
 
     def _is_own(self, host: str) -> bool:
-        name = host.lower()
-        if name.startswith("["):
-            name = name[1:].partition("]")[0]
-        else:
-            name = name.partition(":")[0]
+        bare, end = (host[1:], "]") if host.startswith("[") else (host, ":")
+        name = bare.partition(end)[0].lower()
         if name in self._hosts:
             return True
         # Addresses cannot be rebound as names can.

@@ -435,9 +435,11 @@ def _count_cap(size: int, covered: bool) -> int:
 
 
 def merge(
-    pages: Iterable[list[tuple[Any, ...]]], order: Order, limit: int
+    pages: Sequence[list[tuple[Any, ...]]], order: Order, limit: int
 ) -> list[tuple[Any, ...]]:
     """The first rows of several pages in the same order."""
+    if len(pages) == 1:
+        return pages[0]
     rows = [row for page in pages for row in page]
     # One stable sort for each key, the least important first: keys differ in direction.
     for at, (_, descending) in reversed(list(enumerate(order.keys))):

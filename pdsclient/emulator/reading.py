@@ -120,6 +120,10 @@ COLUMNS: Final[Mapping[str, Column]] = {
 _FOUND: Final[Mapping[str, Column]] = {**COLUMNS, "status": Column(value="'available'")}
 
 
+# Subtrees that a connection keeps between pages.
+_SUBTREES: Final = 64
+
+
 class Reader:
     """One connection's view; used by one thread at a time."""
 
@@ -163,6 +167,7 @@ class Reader:
             recursive: widen conditions on ``parent_file_id`` to the whole subtree.
             among: only files with these ids.
         """
+        self._limit_subtrees()
         order = order_of(tuple(order_by))
         key = None if position is None else _key(position, order)
         parts = []
@@ -182,6 +187,7 @@ class Reader:
         self, shelves: Mapping[str, Shelf], query: Query | None, *, recursive: bool = False
     ) -> int:
         """How many files a search would find."""
+        self._limit_subtrees()
         return sum(
             Planner(self.connection, shelf).count(self._condition(shelf, query, recursive))
             for shelf in shelves.values()
@@ -189,9 +195,7 @@ class Reader:
 
     def forget(self) -> None:
         """The files have changed: subtrees that were worked out may be wrong."""
-        if self._subtrees:
-            self._subtrees.clear()
-            self.connection.execute("DELETE FROM temp.subtree")
+        self._limit_subtrees(0)
 
     def path(self, drive: int, file_id: str) -> list[tuple[str, str, int]]:
         """The id, the name and the shelf of the file and of all folders above, the top one last."""
@@ -216,6 +220,11 @@ class Reader:
             (file_id, drive, drive),
         ).fetchone()
         return int(row[0]), row[1], row[2]
+
+    def _limit_subtrees(self, most: int = _SUBTREES) -> None:
+        if len(self._subtrees) > most:
+            self._subtrees.clear()
+            self.connection.execute("DELETE FROM temp.subtree")
 
     def _condition(self, shelf: Shelf, query: Query | None, recursive: bool) -> Condition:
         if query is None:
@@ -255,7 +264,7 @@ class Reader:
         known = self._subtrees.get((shelf, node))
         if known is not None:
             return known
-        number = self._subtrees[shelf, node] = len(self._subtrees)
+        number = len(self._subtrees)
         table = shelf.table.name
         where, values = compile_where(node, {"parent_file_id": Column(value="f.file_id")})
         tops = f"SELECT f.file_id FROM {table} f WHERE f.shelf = ? AND {where}"
@@ -270,6 +279,7 @@ class Reader:
             SELECT {number}, file_id FROM down""",
             (shelf.number, *values, shelf.drive, shelf.number),
         )
+        self._subtrees[shelf, node] = number
         return number
 
 

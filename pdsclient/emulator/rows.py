@@ -120,8 +120,12 @@ def complete(given: Mapping[str, Any], place: Place) -> dict[str, Any]:
         wire |= named_members(name, said) | {"size": 0, "revision_id": revision_of(place.file_id)}
     wire |= said
     wire.setdefault("updated_at", wire["created_at"])
-    if wire["type"] == "file" and "content_hash" not in wire and "origin" not in given:
-        wire |= content_members(given.get("content"), wire)
+    content = given.get("content")
+    if wire["type"] == "folder":
+        if content is not None:
+            raise InvalidRequest("content: a folder has none")
+    elif "content_hash" not in wire and "origin" not in given:
+        wire |= content_members(content, wire)
     return wire
 
 
@@ -208,7 +212,7 @@ def _time(name: str, value: object) -> str:
     if isinstance(value, str):
         try:
             moment = parse_time(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             moment = None
         if moment is not None:
             return render_time(moment)

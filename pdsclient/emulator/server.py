@@ -151,11 +151,11 @@ class Emulator:
             handler_cancellation=True,
             keepalive_timeout=self._keepalive_timeout_s,
         )
-        self._runner = web.ServerRunner(server, shutdown_timeout=_GRACE_S)
-        await self._runner.setup()
+        runner = self._runner = web.ServerRunner(server, shutdown_timeout=_GRACE_S)
+        await runner.setup()
         host, port = self._address
-        await web.TCPSite(self._runner, host, port, backlog=1024).start()
-        bound = self._runner.addresses[0][1]
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+        bound = runner.addresses[0][1]
         shown = f"[{host}]" if ":" in host else host
         self._service.base_url = f"http://{shown}:{bound}"
 

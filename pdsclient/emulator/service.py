@@ -75,12 +75,16 @@ class Service:
         )
 
     async def aclose(self) -> None:
-        """Let the threads finish what they do, close the store and end them."""
+        """Let the threads finish what they do, close the store and end them; may be repeated."""
+        await asyncio.to_thread(self._end_threads)
+
+    def _end_threads(self) -> None:
+        store, self._store = self._store, None
         for pool in (self._pages, self._counts, self._files):
-            await asyncio.to_thread(pool.shutdown)
-        if self._store is not None:
-            await self.write(self._store.close)
-        await asyncio.to_thread(self._writer.shutdown)
+            pool.shutdown()
+        if store is not None:
+            self._writer.submit(store.close).result()
+        self._writer.shutdown()
 
     async def write(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Change something, on the writing thread."""

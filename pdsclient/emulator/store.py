@@ -250,7 +250,7 @@ class Store:
     def set_status(self, drive_id: str, file_id: str, status: str) -> None:
         """``available``, or ``uploading``: then only a listing of uploading files shows it."""
         with self._changing():
-            self._files.set_status(drive_id, file_id, status)
+            self._files.update(drive_id, file_id, {"status": status})
 
     def catch_up(self) -> None:
         """Let search know of the changes that are older than the index delay."""

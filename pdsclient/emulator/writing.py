@@ -76,6 +76,8 @@ class Tables:
             self._connection.executemany(self._put_file, files)
         except sqlite3.IntegrityError:
             raise InvalidRequest("file_id: the drive has a file with this id already") from None
+        except OverflowError:
+            raise InvalidRequest("a number does not fit into 64 bits") from None
         self._connection.executemany(self._put_body, bodies)
 
     def index_names(self, first: int, last: int) -> None:
@@ -159,26 +161,20 @@ class Files:
 
     def update(self, drive_id: str, file_id: str, changes: Mapping[str, Any]) -> None:
         """Change members; a new content makes a new revision. None removes a member."""
+        for name, value in changes.items():
+            if name in _FIXED or (value is None and name in _NEEDED):
+                raise InvalidRequest(
+                    f"{name}: it cannot be {'removed' if value is None else 'changed'}"
+                )
         with self.transaction():
             row = self._row(drive_id, file_id)
-            wire = row.wire
-            content = changes.get("content")
-            said = checked(changes)
-            for name in [name for name, value in changes.items() if value is None]:
-                wire.pop(name, None)
-            if "name" in changes:
-                wire["name"] = check_name(changes["name"])
-                if wire["type"] == "file":
-                    wire |= named_members(wire["name"], said)
-            if content is not None:
-                wire["revision_id"] = revision_of(file_id, wire["revision_id"])
-                wire.pop("crc64_hash", None)
-                wire |= content_members(content, wire)
-            wire["updated_at"] = self._now()
-            wire |= said
-            if content is not None:
-                row = attrs.evolve(row, content=content, origin=None)
+            row.wire["updated_at"] = self._now()
+            if changes.get("content") is not None:
+                row = _with_content(row, changes["content"])
+            _change(row.wire, changes)
             self._store(row)
+            if "status" in changes:
+                self._reshelve(abs(row.shelf), file_id)
 
     def seen_again(self, drive_id: str, file_id: str, origin: Origin) -> None:
         """A served file has changed on the disk: its size, time and revision are new."""
@@ -222,14 +218,6 @@ class Files:
                 row.wire["parent_file_id"] = ROOT
             self._store(row)
             self._reshelve(drive, file_id)
-
-    def set_status(self, drive_id: str, file_id: str, status: str) -> None:
-        """``uploading`` hides a file from everything but an explicit listing."""
-        with self.transaction():
-            row = self._row(drive_id, file_id)
-            row.wire.update(checked({"status": status}))
-            self._store(row)
-            self._reshelve(abs(row.shelf), file_id)
 
     def delete(self, drive_id: str, file_id: str) -> None:
         """Delete for good, with everything below."""
@@ -351,6 +339,37 @@ class Files:
         ]
         self._connection.executemany("UPDATE file SET shelf = ? WHERE id = ?", moved)
         self._changed(number for _, number in moved)
+
+
+# Members that have a method of their own, or none at all.
+_FIXED: Final = frozenset(
+    {"domain_id", "drive_id", "file_id", "origin", "parent_file_id", "path", "trashed_at", "type"}
+)
+_NEEDED: Final = frozenset({"created_at", "hidden", "name", "starred", "status", "updated_at"})
+
+
+def _with_content(row: Row, content: object) -> Row:
+    """The same file with other bytes: a new revision."""
+    wire = row.wire
+    if wire["type"] == "folder":
+        raise InvalidRequest("content: a folder has none")
+    wire["revision_id"] = revision_of(wire["file_id"], wire["revision_id"])
+    wire.pop("crc64_hash", None)
+    wire.update(content_members(content, wire))
+    assert isinstance(content, bytes)
+    return attrs.evolve(row, content=content, origin=None)
+
+
+def _change(wire: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    said = checked(changes)
+    if "name" in changes:
+        wire["name"] = check_name(changes["name"])
+        if wire["type"] == "file":
+            wire.update(named_members(wire["name"], said))
+    for name, value in changes.items():
+        if value is None:
+            wire.pop(name, None)
+    wire.update(said)
 
 
 # The files above one, nearest first.

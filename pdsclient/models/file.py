@@ -232,9 +232,9 @@ class File(Model, frozen=True, kw_only=True):
         "video_preview_metadata",
     })  # fmt: skip
 
-    # msgspec looks for a key right after the one before it: with the usual keys first, in an
-    # order that the service has been seen to send, decoding takes 15-30 % less than with all
-    # keys in alphabetical order.
+    # msgspec looks for a key right after the one before it: a page whose keys come in the order
+    # of declaration decodes in two thirds of the time. The service's order is not documented;
+    # with the usual keys together, an order in between costs 15 % less than if all were sorted.
     drive_id: str | None = None
     """The drive it lies in; None through a share."""
     domain_id: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -37,7 +37,7 @@ class TestTheSeedsPostApi:
         assert seen.headers["user-agent"].startswith("pdsclient/")
 
     async def test_pathname_is_required_and_data_is_not(self, server, make_client):
-        """"pathname | string | Yes"; "data | object": left out, ``{}`` is sent."""
+        """ "pathname | string | Yes"; "data | object": left out, ``{}`` is sent."""
         client = make_client()
         with pytest.raises(TypeError):
             await client.post_api()
@@ -45,7 +45,7 @@ class TestTheSeedsPostApi:
         assert server.seen[0].body == b"{}"
 
     async def test_options_are_request_settings(self, server, make_client):
-        """"options | IPDSRequestConfig | Other request parameters.": an object or a mapping."""
+        """ "options | IPDSRequestConfig | Other request parameters.": an object or a mapping."""
         client = make_client()
         await client.post_api("/file/list", SAMPLE, {"headers": {"X-Trace": "7"}, "timeout": 5})
         await client.post_api("/file/list", SAMPLE, RequestOptions(params={"a": "ä b"}))
@@ -53,7 +53,7 @@ class TestTheSeedsPostApi:
         assert server.seen[1].target == "/v2/file/list?a=%C3%A4+b"
 
     async def test_result_is_the_returned_data(self, server, make_client):
-        """"result | object | The returned data.": whatever JSON it is, None for none."""
+        """ "result | object | The returned data.": whatever JSON it is, None for none."""
         for body, result in ((b"[1, 2]", [1, 2]), (b'"x"', "x"), (b"", None), (b"null", None)):
             server.script((200, body))
             assert await make_client().post_api("/file/list_permission") == result
@@ -83,7 +83,7 @@ async def test_reply_type_decodes_to_a_type(server, make_client):
     server.script((200, {"file_id": "f", "created_at": "2019-08-20T06:51:27.292Z"}))
     file = await make_client().post_api("/file/get", {}, reply_type=File)
     assert isinstance(file, File)
-    assert file.created_at == datetime(2019, 8, 20, 6, 51, 27, 292000, timezone.utc)
+    assert file.created_at == datetime(2019, 8, 20, 6, 51, 27, 292000, UTC)
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,7 @@ async def test_reply_type_decodes_to_a_type(server, make_client):
         ("/file/\ud800", "not a path"),
     ],
 )
-async def test_a_wrong_path_is_refused_before_anything_is_sent(
-    server, make_client, pathname, word
-):
+async def test_a_wrong_path_is_refused_before_anything_is_sent(server, make_client, pathname, word):
     """The message says what is wrong; no event, no request."""
     client = make_client()
     told = []

@@ -73,16 +73,16 @@ def make(server, **fields):
 
 def test_made_at_import_and_used_under_asyncio_run_twice(threaded_server):
     """It moves on when its loop is closed, and leaves no socket behind in the old one."""
-    client = make(threaded_server)
+    kept = [make(threaded_server)]
 
     async def use():
-        return await client.post_api("/file/get")
+        return await kept[0].post_api("/file/get")
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert asyncio.run(use()) == {"a": 1}
         assert asyncio.run(use()) == {"a": 1}
-        del client
+        kept.clear()
         gc.collect()
 
 
@@ -213,8 +213,10 @@ async def test_a_views_listeners_and_tokens_are_the_clients(server, make_client)
 
 async def test_view_options_merge_config_view_call(server, make_client):
     """The nearest wins; headers add up."""
-    view = make_client().with_options(headers={"X-A": "1", "X-B": "1"}).with_options(
-        headers={"X-B": "2"}, retries=0
+    view = (
+        make_client()
+        .with_options(headers={"X-A": "1", "X-B": "1"})
+        .with_options(headers={"X-B": "2"}, retries=0)
     )
     server.script((429, b""))
     with pytest.raises(Exception, match="429"):
@@ -250,9 +252,7 @@ async def test_proxy_and_no_proxy_come_from_the_environment_when_asked(
     """With ``trust_env`` only; netrc is never read."""
     monkeypatch.setenv("http_proxy", server.endpoint)
     monkeypatch.setenv("no_proxy", "")
-    client = make_client(
-        api_endpoint="http://pds.invalid", allow_http=True, trust_env=True
-    )
+    client = make_client(api_endpoint="http://pds.invalid", allow_http=True, trust_env=True)
     await client.post_api("/file/get")
     assert server.seen[0].target == "http://pds.invalid/v2/file/get"
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -262,8 +262,6 @@ async def test_proxy_and_no_proxy_come_from_the_environment_when_asked(
 
 async def test_a_given_proxy_is_used(server, make_client):
     """``proxy=`` for every host."""
-    client = make_client(
-        api_endpoint="http://pds.invalid", allow_http=True, proxy=server.endpoint
-    )
+    client = make_client(api_endpoint="http://pds.invalid", allow_http=True, proxy=server.endpoint)
     await client.post_api("/file/get")
     assert server.seen[0].target == "http://pds.invalid/v2/file/get"

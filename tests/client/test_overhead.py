@@ -64,7 +64,7 @@ async def test_three_frames_lie_between_the_caller_and_aiohttp(make_client, monk
     calls = {
         "post_api": lambda: client.post_api("/drive/get", {"drive_id": "1"}),
         "operation": lambda: client.drive.get(drive_id="1"),
-        "paged": lambda: client.drive.list_my_drives(),
+        "paged": client.drive.list_my_drives,
     }
 
     async def call():

@@ -94,9 +94,7 @@ async def test_an_error_carries_the_marker_to_go_on_from(server, make_client):
     """What was read before is not lost."""
     pages_of(server, 250)
     whole = server.handler
-    server.handler = lambda seen: (
-        (500, b"") if seen.json.get("marker") == "200" else whole(seen)
-    )
+    server.handler = lambda seen: (500, b"") if seen.json.get("marker") == "200" else whole(seen)
     client = make_client()
     got = []
     with pytest.raises(ServiceFailure) as caught:
@@ -127,9 +125,7 @@ async def test_an_empty_page_with_a_marker_is_not_the_end(server, make_client, i
 
 
 @pytest.mark.parametrize(("markers", "first_repeat"), [("aa", 2), ("abab", 3), ("abca", 4)])
-async def test_a_marker_that_comes_again_is_an_error(
-    server, make_client, markers, first_repeat
-):
+async def test_a_marker_that_comes_again_is_an_error(server, make_client, markers, first_repeat):
     """Also in a cycle; the rows so far were delivered."""
     left = list(markers)
     server.handler = lambda seen: (
@@ -173,9 +169,7 @@ async def test_prefetching_hands_errors_to_the_reader(server, make_client):
     """After the rows that came before the error, with its marker."""
     pages_of(server, 250)
     whole = server.handler
-    server.handler = lambda seen: (
-        (500, b"") if seen.json.get("marker") == "100" else whole(seen)
-    )
+    server.handler = lambda seen: (500, b"") if seen.json.get("marker") == "100" else whole(seen)
     got = []
     async with make_client(retry=_once()).file.scan(drive_id="1").prefetched() as rows:
         with pytest.raises(ServiceFailure) as caught:

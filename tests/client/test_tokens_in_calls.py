@@ -383,9 +383,7 @@ class TestShareTokens:
         server.handler = lambda seen: (
             (200, {"ok": 1}) if seen.headers["x-share-token"] == "s-2" else refused
         )
-        client = make_client(
-            token_info=None, share_token="s-1", refresh_share_token_fun=refresh
-        )
+        client = make_client(token_info=None, share_token="s-1", refresh_share_token_fun=refresh)
         told = []
         client.on("share_token", told.append)
         assert await all_of(client, 100) == [{"ok": 1}] * 100
@@ -411,9 +409,9 @@ class TestShareTokens:
 
         server.handler = lambda seen: self.SHARE_REFUSED
         with pytest.raises(ShareTokenInvalid):
-            await make_client(
-                share_token="s-1", refresh_share_token_fun=refresh
-            ).post_api("/file/list")
+            await make_client(share_token="s-1", refresh_share_token_fun=refresh).post_api(
+                "/file/list"
+            )
         assert len(asked) == 1
 
 
@@ -421,7 +419,7 @@ class TestTheSeedsSetters:
     """Rows of "setToken" and "setShareToken"."""
 
     async def test_set_token(self, server, make_client):
-        """"token_info | TokenInfo | Yes"; "Response parameters: None"."""
+        """ "token_info | TokenInfo | Yes"; "Response parameters: None"."""
         client = make_client(token_info=None)
         assert client.set_token({"access_token": "late"}) is None
         await client.post_api("/file/list")
@@ -430,7 +428,7 @@ class TestTheSeedsSetters:
             client.set_token()
 
     async def test_set_share_token(self, server, make_client):
-        """"share_token | string | Yes"; "Response parameters: None"."""
+        """ "share_token | string | Yes"; "Response parameters: None"."""
         client = make_client()
         assert client.set_share_token("late") is None
         await client.post_api("/file/list")

@@ -103,7 +103,7 @@ async def test_refresh_tokens_last_a_week(api):
 
 
 async def test_revoked_tokens_are_dead(api):
-    """A revoked access token is refused though it has not expired; its refresh token still works."""
+    """A revoked access token is refused before its time; its refresh token still works."""
     token = api.emulator.issue_token()
     api.emulator.revoke(token.access_token)
     assert (await whoami(api, token.access_token)).status == 401

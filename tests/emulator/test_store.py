@@ -4,7 +4,8 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pdsclient.errors import InvalidRequest
 from pdsclient.query import F, Query, parse_query
 
 BY_NAME = [F.name.asc()]
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 class Clock:
@@ -211,10 +212,10 @@ def test_uploading_and_trashed_files_are_never_found(store: Store) -> None:
     assert names(store.list_children("1", "root", order_by=BY_NAME, limit=9)) == ["there"]
     assert names(store.scan("1", limit=9)) == ["there"]
     trashed = store.get_file("1", bin_)
-    assert trashed is not None and trashed.trashed_at and not trashed.findable
-    uploading = store.list_children(
-        "1", "root", order_by=BY_NAME, limit=9, status="uploading"
-    )
+    assert trashed is not None
+    assert trashed.trashed_at
+    assert not trashed.findable
+    uploading = store.list_children("1", "root", order_by=BY_NAME, limit=9, status="uploading")
     assert names(uploading) == ["up"]
     store.set_status("1", up, "available")
     store.restore_file("1", bin_)
@@ -229,7 +230,9 @@ def test_a_trashed_folder_takes_its_subtree_along(store: Store) -> None:
     store.trash_file("1", folder)
     assert found(store, None) == ["other"]
     row = store.get_file("1", outer)
-    assert row is not None and row.trashed_at is None and not row.findable
+    assert row is not None
+    assert row.trashed_at is None
+    assert not row.findable
     store.restore_file("1", folder)
     assert found(store, None) == ["a", "b", "other", "outer"]
 
@@ -280,6 +283,43 @@ def test_new_content_makes_a_new_revision(store: Store, clock: Clock) -> None:
     assert second["crc64_hash"] == str(crc64(b"three"))
     assert first["revision_id"] != second["revision_id"]
     assert second["updated_at"] == "2026-03-01T12:00:05.000Z"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"parent_file_id": "root"},
+        {"type": "folder"},
+        {"created_at": None},
+        {"name": ""},
+        {"size": "big"},
+        {"content": "text"},
+    ],
+)
+def test_an_impossible_change_is_refused(store: Store, changes: dict[str, Any]) -> None:
+    """The message names the member, and the file stays as it was."""
+    (file_id,) = add(store, {"name": "a"})
+    before = wire(store, file_id)
+    with pytest.raises(InvalidRequest, match=next(iter(changes))):
+        store.update_file("1", file_id, changes)
+    assert wire(store, file_id) == before
+
+
+def test_a_folder_takes_no_content(store: Store) -> None:
+    """Neither when it is added nor later."""
+    with pytest.raises(InvalidRequest, match="content"):
+        add(store, {"name": "a", "type": "folder", "content": b"x"})
+    (folder,) = add(store, {"name": "a", "type": "folder"})
+    with pytest.raises(InvalidRequest, match="content"):
+        store.update_file("1", folder, {"content": b"x"})
+
+
+def test_a_member_is_removed_with_none(store: Store) -> None:
+    """It is absent from the file and from the search."""
+    (file_id,) = add(store, {"name": "a", "description": "words"})
+    store.update_file("1", file_id, {"description": None})
+    assert "description" not in wire(store, file_id)
+    assert found(store, 'description match "words"') == []
 
 
 def test_a_folder_cannot_move_into_itself(store: Store) -> None:
@@ -477,9 +517,12 @@ def test_drives_belong_to_users(store: Store) -> None:
     assert [drive.drive_id for drive in first + rest] == ["1", "2"]
     assert end is None
     default = store.default_drive("u1")
-    assert default is not None and default.drive_id == "2"
-    assert store.may_access("u1", "3") and not store.may_access("u2", "1")
-    assert store.drive("9") is None and store.default_drive("u9") is None
+    assert default is not None
+    assert default.drive_id == "2"
+    assert store.may_access("u1", "3")
+    assert not store.may_access("u2", "1")
+    assert store.drive("9") is None
+    assert store.default_drive("u9") is None
     store.add_files([{"name": "a", "size": 7}, {"path": "b/c", "size": 5}], drive_id="2")
     known = store.drive("2")
     assert known is not None
@@ -489,9 +532,7 @@ def test_drives_belong_to_users(store: Store) -> None:
 
 def test_a_share_shows_its_files_and_what_is_below(store: Store) -> None:
     """Listing the root of a share gives the shared items; the rest of the drive is outside."""
-    inner, beside, other = add(
-        store, {"path": "a/b/inner"}, {"name": "beside"}, {"name": "other"}
-    )
+    inner, beside, other = add(store, {"path": "a/b/inner"}, {"name": "beside"}, {"name": "other"})
     folder = store.search(["1"], F.name == "a", BY_NAME, limit=1).rows[0].file_id
     share_id = store.create_share("1", [folder, beside], share_pwd="p", expiration=NOON)
     share = store.share(share_id)
@@ -499,7 +540,8 @@ def test_a_share_shows_its_files_and_what_is_below(store: Store) -> None:
     assert len(share_id) == 11
     assert (share.share_name, share.share_pwd, share.expiration) == ("a", "p", NOON)
     assert (share.creator, share.cancelled) == ("u1", False)
-    assert store.in_share(share_id, inner) and store.in_share(share_id, beside)
+    assert store.in_share(share_id, inner)
+    assert store.in_share(share_id, beside)
     assert not store.in_share(share_id, other)
     first = store.list_share_root(share_id, order_by=BY_NAME, limit=1)
     rest = store.list_share_root(share_id, order_by=BY_NAME, limit=1, after=first.next)
@@ -508,8 +550,10 @@ def test_a_share_shows_its_files_and_what_is_below(store: Store) -> None:
     assert not store.in_share(share_id, inner)
     store.cancel_share(share_id)
     cancelled = store.share(share_id)
-    assert cancelled is not None and cancelled.cancelled
-    assert store.share("nope") is None and not store.in_share("nope", inner)
+    assert cancelled is not None
+    assert cancelled.cancelled
+    assert store.share("nope") is None
+    assert not store.in_share("nope", inner)
 
 
 def test_a_share_of_the_root_is_the_whole_drive(store: Store) -> None:
@@ -545,7 +589,8 @@ def test_extras_are_apart_from_the_file(store: Store) -> None:
     assert "creator_name" not in wire(store, told)
     row = store.get_file("1", told)
     other = store.get_file("1", plain)
-    assert row is not None and other is not None
+    assert row is not None
+    assert other is not None
     assert store.extras(row)["creator_name"] == "Ann"
     assert store.extras(other)["creator_name"] == "u1"
     store.update_file("1", told, {"starred": True})
@@ -642,24 +687,18 @@ def test_a_database_file_is_kept(tmp_path: Path, clock: Clock) -> None:
 
 def test_readers_and_the_writer_work_side_by_side(store: Store) -> None:
     """Two reading threads see whole changes only, and nobody is locked out."""
-    failures: list[BaseException] = []
     done = threading.Event()
 
     def read() -> None:
-        try:
-            while not done.is_set():
-                assert store.count(["1"], F.name == "pair") % 2 == 0
-                assert len(store.search(["1"], None, BY_NAME, limit=100).rows) % 2 == 0
-        except BaseException as error:
-            failures.append(error)
+        while not done.is_set():
+            assert store.count(["1"], F.name == "pair") % 2 == 0
+            assert len(store.search(["1"], None, BY_NAME, limit=100).rows) % 2 == 0
 
-    threads = [threading.Thread(target=read) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for _ in range(20):
-        add(store, {"name": "pair"}, {"name": "pair"})
-    done.set()
-    for thread in threads:
-        thread.join()
-    assert not failures
+    with ThreadPoolExecutor(2) as readers:
+        reading = [readers.submit(read) for _ in range(2)]
+        for _ in range(20):
+            add(store, {"name": "pair"}, {"name": "pair"})
+        done.set()
+        for each in reading:
+            each.result()
     assert store.count(["1"], None) == 40

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from pdsclient.emulator import plans
 from pdsclient.emulator.store import FileRow, Page, Store
 from pdsclient.query import F, OrderTerm, Query
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
-CALM = settings(deadline=None, max_examples=60)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+CALM = settings(deadline=None, max_examples=50)
 
 texts = st.sampled_from(["", "a", "b", "Rep", "report", "REPORT final", "报告", "报告书", "straße"])
 dates = st.integers(0, 4).map(lambda hours: NOON + timedelta(hours=hours))
@@ -39,11 +40,12 @@ def rows(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Folders inside each other, and files in them."""
     made: list[dict[str, Any]] = []
     parents = ["root"]
-    for number in range(draw(st.integers(0, 25))):
+    for number in range(draw(st.integers(0, 12))):
         row: dict[str, Any] = {
             "file_id": f"f{number}",
             "parent_file_id": draw(st.sampled_from(parents)),
-            "name": (draw(texts) + draw(texts) or "x") + draw(st.sampled_from(["", ".pdf", ".jpg"])),
+            "name": (draw(texts) + draw(texts) or "x")
+            + draw(st.sampled_from(["", ".pdf", ".jpg"])),
             "type": draw(st.sampled_from(["file", "file", "folder"])),
             "hidden": draw(st.booleans()),
             "starred": draw(st.booleans()),
@@ -110,19 +112,33 @@ orders = st.lists(
 ).map(lambda terms: [OrderTerm(field, descending=descending) for field, descending in terms])
 
 
-def filled(given_rows: list[dict[str, Any]]) -> Store:
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Store]:
+    """One for all examples: each has a drive of its own."""
     store = Store(clock=SystemClock())
-    store.put_drive("1", owner="u")
-    store.add_files(given_rows, drive_id="1")
-    return store
+    yield store
+    store.close()
 
 
-def pages(store: Store, query: Query | None, order: list[OrderTerm], limit: int) -> Iterator[Page]:
-    page = store.search(["1"], query, order, limit=limit)
+def filled(store: Store, given_rows: list[dict[str, Any]]) -> str:
+    """A new drive with these files."""
+    drive_id = str(next(_numbers))
+    store.put_drive(drive_id, owner="u")
+    store.add_files(given_rows, drive_id=drive_id)
+    return drive_id
+
+
+def pages(
+    store: Store, drive_ids: list[str], query: Query | None, order: list[OrderTerm], limit: int
+) -> Iterator[Page]:
+    page = store.search(drive_ids, query, order, limit=limit)
     yield page
     while page.next is not None:
         position = json.loads(json.dumps(page.next))
-        page = store.search(["1"], query, order, limit=limit, after=position)
+        page = store.search(drive_ids, query, order, limit=limit, after=position)
         yield page
 
 
@@ -145,55 +161,59 @@ def in_order(rows: list[FileRow], order: list[OrderTerm]) -> bool:
 @CALM
 @given(given_rows=rows(), query=queries, order=orders, limit=st.integers(1, 7))
 def test_all_pages_together_are_what_the_evaluator_accepts(
-    given_rows: list[dict[str, Any]], query: Query, order: list[OrderTerm], limit: int
+    store: Store, given_rows: list[dict[str, Any]], query: Query, order: list[OrderTerm], limit: int
 ) -> None:
     """Every matching file once, none else, in the order asked for; the count agrees."""
-    store = filled(given_rows)
-    read = [row for page in pages(store, query, order, limit) for row in page.rows]
-    every = store.search(["1"], None, [F.name.asc()], limit=100).rows
+    drive_id = filled(store, given_rows)
+    read = [row for page in pages(store, [drive_id], query, order, limit) for row in page.rows]
+    every = store.search([drive_id], None, [F.name.asc()], limit=100).rows
     wanted = {row.file_id for row in every if query.matches(json.loads(row.json))}
     assert sorted(row.file_id for row in read) == sorted(wanted)
     assert in_order(read, order)
-    assert store.count(["1"], query) == len(read)
-    store.close()
+    assert store.count([drive_id], query) == len(read)
 
 
 @CALM
 @given(given_rows=rows(), order=orders, limit=st.integers(1, 5), data=st.data())
 def test_paging_meets_each_untouched_file_once_whatever_else_changes(
-    given_rows: list[dict[str, Any]], order: list[OrderTerm], limit: int, data: st.DataObject
+    store: Store,
+    given_rows: list[dict[str, Any]],
+    order: list[OrderTerm],
+    limit: int,
+    data: st.DataObject,
 ) -> None:
     """Inserts and deletes between pages, also of the row at the position, lose and repeat none."""
-    store = filled(given_rows)
+    drive_id = filled(store, given_rows)
     touched: set[str] = set()
     alive = {row["file_id"] for row in given_rows if row["type"] == "file"}
     read: list[FileRow] = []
-    for number, page in enumerate(pages(store, F.type == "file", order, limit)):
+    for number, page in enumerate(pages(store, [drive_id], F.type == "file", order, limit)):
         read += page.rows
         last = [row.file_id for row in page.rows[-1:] if row.file_id in alive]
         for file_id in data.draw(st.sets(st.sampled_from(last or sorted(alive) or ["none"]))):
             if file_id in alive:
-                store.delete_file("1", file_id)
+                store.delete_file(drive_id, file_id)
                 alive.discard(file_id)
                 touched.add(file_id)
         for extra in range(data.draw(st.integers(0, 2))):
             row = {"name": f"n{number}", "size": data.draw(sizes), "created_at": data.draw(dates)}
-            touched.update(store.add_files([{**row, "file_id": f"n{number}x{extra}"}], drive_id="1"))
+            touched.update(
+                store.add_files([{**row, "file_id": f"n{number}x{extra}"}], drive_id=drive_id)
+            )
     ids = [row.file_id for row in read]
     assert len(ids) == len(set(ids))
     untouched = [row for row in read if row.file_id not in touched]
     assert {row.file_id for row in untouched} == alive - touched
     assert in_order(untouched, order)
-    store.close()
 
 
 @CALM
 @given(given_rows=rows(), top=st.sampled_from(["root", "f0", "f1", "f2"]), more=conditions)
 def test_a_recursive_search_is_the_search_of_the_subtree(
-    given_rows: list[dict[str, Any]], top: str, more: Query
+    store: Store, given_rows: list[dict[str, Any]], top: str, more: Query
 ) -> None:
     """Alone, negated, and together with any other condition."""
-    store = filled(given_rows)
+    drive_id = filled(store, given_rows)
     parents = {row["file_id"]: row["parent_file_id"] for row in given_rows}
 
     def inside(file_id: str) -> bool:
@@ -202,8 +222,8 @@ def test_a_recursive_search_is_the_search_of_the_subtree(
         return file_id == top
 
     def read(query: Query) -> set[str]:
-        page = store.search(["1"], query, [F.size.desc()], limit=100, recursive=True)
-        assert store.count(["1"], query, recursive=True) == len(page.rows)
+        page = store.search([drive_id], query, [F.size.desc()], limit=100, recursive=True)
+        assert store.count([drive_id], query, recursive=True) == len(page.rows)
         return {row.file_id for row in page.rows}
 
     below = F.parent_file_id == top
@@ -212,26 +232,17 @@ def test_a_recursive_search_is_the_search_of_the_subtree(
     assert read(~below) == set(parents) - wanted
     assert read(below & (F.type == "file")) == wanted & read(F.type == "file")
     assert read(below & more) == wanted & read(more)
-    store.close()
 
 
 @CALM
 @given(given_rows=rows(), order=orders, limit=st.integers(1, 5))
 def test_several_drives_page_as_one(
-    given_rows: list[dict[str, Any]], order: list[OrderTerm], limit: int
+    store: Store, given_rows: list[dict[str, Any]], order: list[OrderTerm], limit: int
 ) -> None:
     """Each file of each drive once, in one order."""
-    store = filled(given_rows)
-    store.put_drive("2", owner="u")
-    store.add_files(given_rows, drive_id="2")
-    read: list[FileRow] = []
-    position = None
-    while True:
-        page = store.search(["2", "1"], None, order, limit=limit, after=position)
-        read += page.rows
-        position = page.next
-        if position is None:
-            break
+    drive_id = filled(store, given_rows)
+    other_id = filled(store, given_rows)
+    drives = [other_id, drive_id]
+    read = [row for page in pages(store, drives, None, order, limit) for row in page.rows]
     assert len({(row.drive_id, row.file_id) for row in read}) == len(read) == 2 * len(given_rows)
     assert in_order(read, order)
-    store.close()

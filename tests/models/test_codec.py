@@ -9,13 +9,16 @@ from typing import Any, Protocol, TypedDict
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pdsclient import _codec
 from pdsclient.errors import DecodeError, InvalidRequest
 from pdsclient.models import Drive, DrivePage, File, FilePage, GetFileRequest
 from pdsclient.query import F
+
+# A loaded machine is no counterexample.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 BROKEN = [
     (b"", "is empty"),
@@ -185,6 +188,7 @@ VALUES = st.recursive(
 )
 
 
+@unhurried
 @given(st.dictionaries(TEXT, VALUES, max_size=5))
 def test_encoding_and_decoding_give_the_data_back(data: dict[str, Any]) -> None:
     """No text or number is changed on the way, and the standard library reads the same."""
@@ -193,6 +197,7 @@ def test_encoding_and_decoding_give_the_data_back(data: dict[str, Any]) -> None:
     assert json.loads(body) == data
 
 
+@unhurried
 @given(st.binary(max_size=60))
 def test_any_bytes_decode_or_raise_a_decode_error(body: bytes) -> None:
     """A server can send what it likes."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pdsclient.models
@@ -24,6 +24,9 @@ MODELS = [
     if isinstance(one, type) and issubclass(one, Model) and one not in (Model, Page)
 ]
 FIELDS = [(model, name) for model in MODELS for name in model.__struct_fields__]
+# A loaded machine is no counterexample.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 OTHERS: list[Any] = [True, 7, 1.5, "text", [], ["a"], {}, {"a": 1}, [None], [{"b": [2]}]]
 
 
@@ -162,6 +165,7 @@ def test_a_time_that_is_none_is_kept(sent: Any) -> None:
     assert read(File, "created_at", sent) == sent
 
 
+@unhurried
 @given(
     moment=st.datetimes(timezones=st.timezones(), min_value=datetime(1902, 1, 1)),
     digits=st.integers(0, 9),
@@ -180,6 +184,7 @@ def test_any_time_with_any_offset_and_fraction_reads_as_its_moment(
     assert read(File, "updated_at", text) == local.replace(microsecond=kept)
 
 
+@unhurried
 @given(st.integers(-(10**12), 10**13))
 def test_any_number_of_milliseconds_reads_as_its_moment(milliseconds: int) -> None:
     """Epoch milliseconds lose nothing."""
@@ -195,6 +200,7 @@ JSON = st.recursive(
 FILE_NAMES = st.sampled_from(File.__struct_fields__)
 
 
+@unhurried
 @given(st.dictionaries(FILE_NAMES, JSON, max_size=6))
 def test_any_object_is_a_file(sent: dict[str, Any]) -> None:
     """Whatever the values: decoding, reading, showing, hashing and exporting never raise."""
@@ -207,6 +213,7 @@ def test_any_object_is_a_file(sent: dict[str, Any]) -> None:
     assert repr(file).isprintable()
 
 
+@unhurried
 @given(JSON)
 def test_any_reply_is_a_page_or_a_decode_error(sent: Any) -> None:
     """A page is never made of something that iteration would stumble over."""
