@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import platform as platform_module
+import sys
 import weakref
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -442,4 +443,4 @@ class Engine:
         )
         if error.__cause__ is not None:
             error.__cause__ = safe_cause(error.__cause__, known)
-        record_stack(error)
+        record_stack(error, sys._getframe(2))  # from the loop outwards

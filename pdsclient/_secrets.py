@@ -147,7 +147,8 @@ def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def mask_text(text: str, known: Iterable[str] = ()) -> str:
     """The text without credentials: known ones by value, others by their form."""
     for secret in known:
-        if secret and secret in text:
+        # Nothing that short is a credential, and hiding it would blot out the text.
+        if len(secret) > 3 and secret in text:
             text = text.replace(secret, HIDDEN)
     # Looking for a word costs a hundredth of a pattern, and most texts have none of them.
     if "//" in text or "\\/" in text:

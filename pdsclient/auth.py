@@ -233,7 +233,7 @@ class _Source(abc.ABC):
             if flight.cause is not None:
                 raise self._failed(flight.cause)
             # An answer to a question from before the refusal proves nothing.
-            if not asks or (flight.asks and flight.refused >= used.generation):
+            if (flight.asks or not asks) and flight.refused >= used.generation:
                 break
         if used.generation < self._generation and self._token is not None:
             return self._token, exchanged
@@ -288,7 +288,8 @@ class _Source(abc.ABC):
     @property
     def is_empty(self) -> bool:
         """Whether there is no token and no means to get one: ``get`` can only refuse."""
-        return self._token is None and not self._can_ask() and not self._can_look()
+        means = self._can_ask() or self._can_look() or self._backoff.blocks()
+        return self._token is None and not means
 
     def _usable(self) -> Token | None:
         """The token in force if a call may go on with it although a flight is under way."""

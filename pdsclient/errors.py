@@ -370,3 +370,8 @@ def reply_error_class(status: int, code: str) -> type[PDSError]:
     if by_base is None or (status in (401, 429) and not issubclass(by_base, by_status)):
         return by_status
     return by_base
+
+
+# Where users import them from; tracebacks and pickles say so too.
+for _name in __all__:
+    globals()[_name].__module__ = "pdsclient"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pdsclient.cli.terminal import run, shown, write
+from pdsclient.errors import InvalidRequest
 from pdsclient.token_store import FileTokenStore
 
 if TYPE_CHECKING:
@@ -86,7 +87,13 @@ async def _serve(
     directory: Path | None, switches: Mapping[str, Any], store: FileTokenStore
 ) -> None:
     from pdsclient.emulator import Emulator
+    from pdsclient.emulator.guard import is_loopback
 
+    if not (switches["allow_remote"] or is_loopback(switches["host"])):
+        raise InvalidRequest(
+            f"--host {switches['host']} can be reached from other machines, and so can the files; "
+            "--allow-remote says that this is meant"
+        )
     async with Emulator(directory, **switches) as emulator:
         await store.save(emulator.issue_token(_TOKEN_LIFE_S))
         write(_greeting(emulator, store.path))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pdsclient.cli.terminal import shown
+from pdsclient.cli.terminal import escape_controls, shown
 from pdsclient.models import File
 
 __all__ = ["Format", "Layout", "layout"]
@@ -94,17 +93,10 @@ class JsonLines:
         return "".join(f"{_json(file)}\n" for file in files)
 
 
-# What JSON may hold as it is, but a terminal would obey: C1 controls, bidi marks, separators.
-_OBEYED = re.compile(
-    "[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f"
-    "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
-)
-
-
 def _json(file: File) -> str:
     text = json.dumps(file.to_dict(), ensure_ascii=False, separators=(",", ":"))
-    # Such characters stand in strings only, where the escape means the same to every reader.
-    return text if text.isprintable() else _OBEYED.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
+    # Such characters stand in strings only, where an escape means the same to every reader.
+    return escape_controls(text, lambda char: json.dumps(char)[1:-1])
 
 
 class Csv:

@@ -7,13 +7,22 @@ import os
 import signal
 import sys
 import unicodedata
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from enum import IntEnum
 
 from pdsclient.errors import AuthError, DeadlineExceeded, InvalidRequest, PDSError, TransportError
 
-__all__ = ["Exit", "is_interactive", "open_streams", "run", "say", "shown", "write"]
+__all__ = [
+    "Exit",
+    "escape_controls",
+    "is_interactive",
+    "open_streams",
+    "run",
+    "say",
+    "shown",
+    "write",
+]
 
 
 class Exit(IntEnum):
@@ -116,7 +125,16 @@ def is_interactive() -> bool:
 
 
 def shown(text: str) -> str:
-    """The text with everything escaped that a terminal would obey instead of show.
+    """The text with everything escaped that a terminal would obey instead of show."""
+    return escape_controls(text, _in_words)
+
+
+def _in_words(char: str) -> str:
+    return char.encode("unicode_escape", "surrogatepass").decode()
+
+
+def escape_controls(text: str, escape: Callable[[str], str]) -> str:
+    """The text with the characters replaced that a terminal would obey.
 
     Control characters move the cursor, those of bidirectional text turn the line around; both
     occur in file names that others have made. Spaces of any kind stay.
@@ -124,10 +142,6 @@ def shown(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        char if char.isprintable() or unicodedata.category(char) == "Zs" else _escaped(char)
+        char if char.isprintable() or unicodedata.category(char) == "Zs" else escape(char)
         for char in text
     )
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape", "surrogatepass").decode()

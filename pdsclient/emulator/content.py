@@ -23,6 +23,7 @@ class Source(Protocol):
 
     def read(self, offset: int, length: int) -> bytes:
         """The bytes from the offset on; fewer at the end."""
+        ...
 
     def close(self) -> None:
         """Give back what the source holds."""

@@ -17,7 +17,7 @@ import struct
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from attrs import define, field, frozen
@@ -26,25 +26,13 @@ from pdsclient.emulator.replies import Reply, error_reply, gateway_reply, json_r
 from pdsclient.emulator.requestlog import RequestRecord
 from pdsclient.errors import InvalidRequest
 
+if TYPE_CHECKING:
+    from pdsclient.emulator.app import Exchange
+
 __all__ = ["Fault", "FaultScript", "ScriptedFault"]
 
 _HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 _MIB = 1024 * 1024
-
-
-class Exchange(Protocol):
-    """One request, as a fault sees it."""
-
-    request: web.BaseRequest
-
-    async def process(self) -> Reply:
-        """Do what the request asks, as without the fault."""
-
-    async def send(self, reply: Reply) -> web.StreamResponse:
-        """Send a reply, as without the fault."""
-
-    async def begin(self, reply: Reply) -> web.StreamResponse:
-        """Send the headers of a reply only."""
 
 
 class Fault(ABC):

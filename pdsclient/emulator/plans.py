@@ -378,16 +378,17 @@ class Planner:
         return Sql(f"FROM {table} f NOT INDEXED WHERE f.shelf = ?", (self.shelf.number,))
 
     def _collected(self, numbers: Iterable[int]) -> Sql:
-        """The rows with these numbers."""
+        """The rows with these numbers, each once."""
+        listed = ",".join(map(str, set(numbers)))
         return Sql(
             f"FROM json_each(?) h CROSS JOIN {self.shelf.table.name} f NOT INDEXED "
             "ON f.id = h.value WHERE f.shelf = ?",
-            (f"[{','.join(map(str, numbers))}]", self.shelf.number),
+            (f"[{listed}]", self.shelf.number),
         )
 
-    def _fewest(self, handles: Sequence[Sql], cap: int) -> set[int] | None:
+    def _fewest(self, handles: Sequence[Sql], cap: int) -> list[int] | None:
         """The rows of the handle with the fewest, None if all have more than the cap."""
-        fewest: set[int] | None = None
+        fewest: list[int] | None = None
         for handle in handles:
             hits = self._hits(handle, cap)
             if len(hits) < cap:
@@ -396,9 +397,10 @@ class Planner:
                 break
         return fewest
 
-    def _hits(self, handle: Sql, cap: int = -1) -> set[int]:
+    def _hits(self, handle: Sql, cap: int = -1) -> list[int]:
+        """Numbers of rows, at most so many; one that two alternatives have comes twice."""
         found = self.connection.execute(f"{handle.text} LIMIT ?", (*handle.values, cap))
-        return {number for (number,) in found}
+        return [number for (number,) in found]
 
     def _size(self) -> int:
         """Roughly how many rows the table has."""

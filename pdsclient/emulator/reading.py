@@ -129,7 +129,7 @@ class Reader:
 
     def __init__(self, connection: sqlite3.Connection, match_mode: MatchMode) -> None:
         self.connection = connection
-        self._match_mode = match_mode
+        self._match_mode: MatchMode = match_mode
         self._subtrees: dict[tuple[Shelf, Comparison], int] = {}
         connection.execute(
             "CREATE TEMP TABLE subtree(number INTEGER, file_id TEXT, "

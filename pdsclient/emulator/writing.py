@@ -62,7 +62,7 @@ class Tables:
 
     def __init__(self, connection: sqlite3.Connection, table: Table, match_mode: MatchMode) -> None:
         self._connection = connection
-        self._match_mode = match_mode
+        self._match_mode: MatchMode = match_mode
         self._name = table.name
         self._body = table.body
         self._put_file = _insert(table.name, FILE_NAMES)

@@ -128,6 +128,22 @@ async def test_without_a_credential_and_without_means_nothing_is_sent(world):
         await world.source().refresh()
 
 
+async def test_a_source_knows_whether_it_can_have_a_token_at_all(world):
+    """A share token goes alone if there is neither a token nor a way to one."""
+    assert world.source().is_empty
+    assert world.source(None, world.issuer.exchange).is_empty
+    assert not world.source(world.issuer.login()).is_empty
+    assert not world.source(None, None, world.store).is_empty
+    source = world.source(None, world.issuer.fetch)
+    assert not source.is_empty
+    world.issuer.error = ConnectionError()
+    with pytest.raises(RefreshFailed):
+        await source.get()
+    assert not source.is_empty
+    source.remove()
+    assert source.is_empty
+
+
 async def test_the_first_call_fetches_the_first_token(world):
     """No token but a function: it is asked when a token is first needed."""
     source = world.source(None, world.issuer.fetch)

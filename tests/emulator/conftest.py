@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import msgspec
 import pytest
+from blockbuster import blockbuster_ctx
 
 from pdsclient.emulator import Emulator
 
@@ -67,6 +68,13 @@ Run = Callable[..., AbstractAsyncContextManager[Api]]
 
 @asynccontextmanager
 async def running(*args: Any, **options: Any) -> AsyncIterator[Api]:
+    with blockbuster_ctx("pdsclient.emulator"):
+        async with started(*args, **options) as api:
+            yield api
+
+
+@asynccontextmanager
+async def started(*args: Any, **options: Any) -> AsyncIterator[Api]:
     async with (
         Emulator(*args, **options) as emulator,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session,

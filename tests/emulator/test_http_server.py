@@ -10,11 +10,17 @@ import threading
 
 import aiohttp
 import pytest
+from hypothesis import given
+from hypothesis.strategies import characters, text
 
 from pdsclient._clock import SystemClock
 from pdsclient.emulator import Emulator, Fault, MovableClock, RateLimit, Settings, serve
+from pdsclient.emulator.data import DataError, Signer
 from pdsclient.emulator.handlers import OPERATIONS
+from pdsclient.emulator.identity import Identity
 from pdsclient.emulator.known_paths import GET_PATHS, POST_PATHS
+from pdsclient.emulator.markers import Markers
+from pdsclient.emulator.replies import ServiceError
 from pdsclient.errors import InvalidRequest
 
 UUID = re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}")
@@ -256,6 +262,38 @@ async def test_control_plane_refuses_nonsense(api):
     ):
         assert (await api.control(verb, **call)).status == 400, (verb, call)
     assert len(api.emulator.faults) == 0
+
+
+# ---- whatever is sent
+
+
+@given(text())
+def test_any_marker_is_opened_or_refused(sent):
+    """No text breaks the reading of markers."""
+    with pytest.raises(ServiceError) as caught:
+        Markers(b"key", SystemClock()).open("search", sent, life_s=None)
+    assert caught.value.code == "InvalidParameter.Marker"
+
+
+@given(text(alphabet=characters()) | text("eyJ.abcXYZ-_", max_size=60))
+def test_any_token_is_refused(sent):
+    """No text breaks the reading of access and share tokens."""
+    identity = Identity("bj1", b"key", SystemClock())
+    with pytest.raises(ServiceError) as caught:
+        identity.user_of(sent, Settings())
+    assert caught.value.status == 401
+    with pytest.raises(ServiceError) as caught:
+        identity.share_of(sent)
+    assert caught.value.status == 401
+
+
+@given(text(alphabet=characters()), text(alphabet=characters()))
+def test_any_data_path_is_refused(path, query):
+    """No text breaks the reading of signed URLs."""
+    signer = Signer("bj1", b"key", SystemClock())
+    with pytest.raises(DataError) as caught:
+        signer.check("GET", "", f"/data/{path}?Signature={query}")
+    assert caught.value.status == 403
 
 
 # ---- life

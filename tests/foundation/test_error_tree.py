@@ -46,8 +46,8 @@ SERVER = {"code": "NotFound.FileId", "status": 404, "req_id": "R-1"}
 ROWS = [
     (
         (
-            "status | number | The HTTP status code that is returned if the server reports an error. "
-            "This parameter is left empty if the client reports an error."
+            "status | number | The HTTP status code that is returned if the server reports an "
+            "error. This parameter is left empty if the client reports an error."
         ),
         "status",
         404,

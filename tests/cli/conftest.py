@@ -1,0 +1,109 @@
+"""The command line, called in this process (fast) or started as a process of its own (real)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import pdsclient
+from pdsclient.__main__ import main
+
+CALM = "plain.txt"
+HOSTILE = (
+    "new\nline.txt",
+    "\x1b[31mred.txt",
+    "c1\x9b31m.txt",
+    "bidi\u202egnp.txt",
+    "[bold]markup[red].txt",
+    "漢" * 85,
+    "a" * 255,
+    'quote",comma.csv',
+    "null\u2028separator",
+)
+
+
+class Outcome(NamedTuple):
+    """How a command ended."""
+
+    status: object
+    out: str
+    err: str
+
+
+Cli = Callable[..., Outcome]
+Spawn = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Calls the command line in this process."""
+
+    def call(*args: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["pdsclient", *map(str, args)])
+        try:
+            status: object = main()
+        except SystemExit as error:
+            status = int(error.code or 0)
+        return Outcome(status, *capsys.readouterr())
+
+    return call
+
+
+def environment() -> dict[str, str]:
+    """The environment for a process that imports the same package as this one."""
+    package = Path(pdsclient.__file__).parents[1]
+    return {**os.environ, "PYTHONPATH": str(package), "TERM": "xterm", "COLUMNS": ""}
+
+
+@pytest.fixture
+def spawn(tmp_path: Path) -> Iterator[Spawn]:
+    """Starts the command line as a process; it is gone when the test ends."""
+    with _processes(tmp_path) as start:
+        yield start
+
+
+@contextmanager
+def _processes(directory: Path) -> Iterator[Spawn]:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*args: object, **options: object) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "pdsclient", *map(str, args)]
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        settings = {"cwd": directory, "env": environment(), **streams, **options}
+        started.append(subprocess.Popen(command, **settings))  # type: ignore[call-overload]
+        return started[-1]
+
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with one calm file, one in a folder, and names made to hurt terminals."""
+    root = tmp_path_factory.mktemp("tree")
+    for name in (CALM, *HOSTILE):
+        (root / name).write_bytes(b"x" * 2000)
+    (root / "sub").mkdir()
+    (root / "sub" / "深い.pdf").write_bytes(b"x" * 3000)
+    Path(os.fsdecode(os.fsencode(root) + b"/bad\xff\xfe.txt")).write_bytes(b"x")
+    return root
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory whose listing is longer than what a pipe holds."""
+    root = tmp_path_factory.mktemp("many")
+    for number in range(250):
+        (root / f"file{number}.txt").touch()
+    return root
