@@ -16,7 +16,7 @@ def main() -> int:
         sys.stderr.write(_HINT)
         return 2
     try:
-        from pdsclient.cli import main as run
+        from pdsclient.cli.app import main as run
 
         return run()
     except KeyboardInterrupt:  # while modules are loaded; later the commands see to it

@@ -111,6 +111,7 @@ class Call:
         "last_error",
         "may_have_happened",
         "on_the_wire",
+        "paced",
         "repeats",
         "reply",
         "sends",
@@ -121,6 +122,7 @@ class Call:
         "target",
         "token",
         "url",
+        "waited_for",
     )
 
     def __init__(
@@ -145,10 +147,12 @@ class Call:
         self.repeats = 0  # sends that a renewed token made necessary; no retries
         self.exchanged = self.share_exchanged = False
         self.may_have_happened = self.on_the_wire = False
+        self.paced = False  # by the limiter, for the next send
         self.ends_at = math.inf
         self.last_error: PDSError | None = None
         self.reply: _protocol.Reply | None = None
-        self.token = self.share = ANONYMOUS  # what was sent last
+        self.token = self.share = ANONYMOUS  # what was sent last, or is to be sent next
+        self.waited_for = -1  # the state of the sources that `token` and `share` belong to
 
     @property
     def repeatable(self) -> bool:

@@ -76,6 +76,14 @@ def decoder(kind: Any) -> Callable[[bytes], Any]:
         raise InvalidRequest(f"reply_type {kind!r} cannot be decoded into: {error}") from None
 
 
+def check_kind(kind: Any) -> None:
+    """Raise InvalidRequest unless replies can be decoded into the type; before anything is sent."""
+    try:
+        decoder(kind)
+    except TypeError:  # it cannot even be looked up
+        raise InvalidRequest(f"reply_type must be a type, not {type(kind).__name__}") from None
+
+
 def encode(data: Mapping[str, Any] | None) -> bytes:
     """The JSON text of a request.
 

@@ -12,6 +12,7 @@ import platform as platform_module
 import sys
 import weakref
 from collections.abc import Awaitable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from pdsclient import _codec, _protocol
@@ -208,6 +209,8 @@ class Engine:
         if options is not None:
             chosen = RequestOptions.parse(options).over(self.options)
             settings = resolve(chosen, shared.config)
+        if kind is not None:
+            _codec.check_kind(kind)
         target = shared.target(endpoint, pathname)
         if target.path == "/oauth/token":
             body, content_type = _protocol.encode_form(data), _protocol.FORM
@@ -269,30 +272,32 @@ class Engine:
 
     async def _call(self, call: Call) -> Any:
         shared = self.shared
-        target = call.target
+        group = call.target.group
+        depart = partial(self._depart, call)
         try:
             while True:
                 if shared.closed and not in_exchange():
                     raise ClientClosed("the client is closed; make a new one")
-                if shared.limiter.reserve(target.group):
-                    await shared.limiter.wait(target.group)
-                headers = self._ready_headers(call) or await self._await_headers(call)
-                call.sends += 1
-                call.on_the_wire = True
+                if not call.paced and shared.limiter.reserve(group):
+                    await shared.limiter.wait(group)
+                call.paced = True
                 try:
                     reply = await shared.transport.send(
-                        call.url, headers, call.body, call.settings.timeout
+                        call.url, depart, call.body, call.settings.timeout
                     )
                 except PDSError as failure:
                     error = failure
                 else:
+                    if reply is None:
+                        await self._await_tokens(call)
+                        continue
                     if 200 <= reply.status < 300:
-                        shared.limiter.accepted(target.group)
+                        shared.limiter.accepted(group)
                         shared.budget.refund()
                         call.reply = reply
                         return self._decode(call, reply)
                     error = self._reply_error(call, reply)
-                call.on_the_wire = False
+                call.on_the_wire = call.paced = False
                 await self._recover(call, error)
         except PDSError as error:
             if isinstance(error, (InvalidRequest, ClientClosed)):
@@ -321,16 +326,24 @@ class Engine:
             shared.limiter.accepted(call.target.group)
         return error
 
-    def _ready_headers(self, call: Call) -> Mapping[str, str] | None:
-        """The headers, if nothing has to be waited for; nearly always those of the last call."""
+    def _depart(self, call: Call) -> Mapping[str, str] | None:
+        """The headers of a request that leaves now; None if a token has to be waited for.
+
+        Asked for when a connection is free, since the token may die while the request queues.
+        The headers are nearly always those of the last call.
+        """
         settings = call.settings
         share = settings.share or self.share.ready()
         token = ANONYMOUS if settings.own_credential else self.tokens.ready()
         if call.anonymous:
             token = share = ANONYMOUS
         if share is None or token is None:
-            return None
+            if call.waited_for != self._news():
+                return None
+            share, token = call.share, call.token
         call.token, call.share = token, share
+        call.sends += 1
+        call.on_the_wire = True
         last = self._headers
         if (
             last.token is token
@@ -341,7 +354,8 @@ class Engine:
             return last.headers
         return self._make_headers(call)
 
-    async def _await_headers(self, call: Call) -> Mapping[str, str]:
+    async def _await_tokens(self, call: Call) -> None:
+        """Choose the tokens of the call's next request; they hold until there is news of either."""
         share = call.settings.share or self.share.ready() or await self.share.get()
         token = ANONYMOUS if call.settings.own_credential else self.tokens.ready()
         if token is None:
@@ -349,7 +363,10 @@ class Engine:
             alone = share.header is not None and self.tokens.is_empty
             token = ANONYMOUS if alone else await self.tokens.get()
         call.token, call.share = token, share
-        return self._make_headers(call)
+        call.waited_for = self._news()
+
+    def _news(self) -> int:
+        return self.tokens.news + self.share.news
 
     def _make_headers(self, call: Call) -> Mapping[str, str]:
         settings = call.settings

@@ -15,6 +15,7 @@ from html import unescape
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
+from pdsclient._checks import check_text
 from pdsclient._secrets import mask, mask_text
 from pdsclient._times import as_utc
 from pdsclient.errors import (
@@ -115,14 +116,23 @@ def encode_form(data: object) -> bytes:
     """A form body, as ``/oauth/token`` wants it (2.2): each value percent-encoded by itself."""
     if not isinstance(data, Mapping):
         raise InvalidRequest(f"data must be a mapping, not {type(data).__name__}")
-    pairs = {name: item for name, item in data.items() if item is not None}
-    for name, item in pairs.items():
-        if not isinstance(name, str) or isinstance(item, bool) or not isinstance(item, (str, int)):
-            raise InvalidRequest(f"data.{name} must be a string or an int to stand in a form")
-    try:
-        return urlencode(pairs, quote_via=quote).encode()
-    except UnicodeEncodeError:
-        raise InvalidRequest("data holds half of a surrogate pair") from None
+    pairs = {
+        check_text("a key of data", name): _form_value(f"data.{name!s:.80}", item)
+        for name, item in data.items()
+        if item is not None
+    }
+    return urlencode(pairs, quote_via=quote).encode()
+
+
+def _form_value(where: str, item: object) -> str:
+    if isinstance(item, int) and not isinstance(item, bool) and item.bit_length() <= 64:
+        return str(item)
+    if isinstance(item, str):
+        return check_text(where, item)
+    raise InvalidRequest(
+        f"{where} must be a string or an int of 64 bits to stand in a form, "
+        f"not {type(item).__name__}"
+    )
 
 
 # ---------------------------------------------------------------------------- replies

@@ -182,6 +182,11 @@ class _Source(abc.ABC):
         """The token to send now; None if ``get`` has to be awaited."""
         return self._token if self._monotonic() < self._look_at else None
 
+    @property
+    def news(self) -> int:
+        """Grows with every token that is put in force and every refusal of the newest one."""
+        return self._generation + self._refused_generation
+
     async def get(self) -> Token:
         """The token to send; starts or joins an exchange if one is due.
 

@@ -150,13 +150,11 @@ def _split(name: str, url: str) -> SplitResult:
         raise InvalidRequest(f"{name} must not hold white space or control characters")
     try:
         parts = urlsplit(url)
-        valid = parts.port != 0 and not _NOT_IN_HOSTS.search(parts.hostname or "")
+        if parts.port != 0 and not _NOT_IN_HOSTS.search(parts.hostname or ""):
+            return parts
     except ValueError:
-        valid = False
-    # urllib's own message may quote the URL, and a password in it.
-    if not valid:
-        raise InvalidRequest(f"{name} is not a URL that can be connected to")
-    return parts
+        pass  # urllib's own message may quote the URL, and a password in it.
+    raise InvalidRequest(f"{name} is not a URL that can be connected to")
 
 
 def _check_endpoint(name: str, url: str, parts: SplitResult) -> None:
@@ -304,8 +302,8 @@ class ClientConfig:
     allow_http: bool = field(default=False, validator=flag())
 
     def __attrs_post_init__(self) -> None:
-        self._default_endpoints()
         self._check_http()
+        self._default_endpoints()
         if self.token_provider is not None:
             for name in ("token_info", "refresh_token_fun", "token_store"):
                 if getattr(self, name) is not None:
@@ -325,7 +323,7 @@ class ClientConfig:
 
     def _check_http(self) -> None:
         for name in ("api_endpoint", "auth_endpoint"):
-            parts = urlsplit(getattr(self, name))
+            parts = urlsplit(getattr(self, name) or "")
             local = _LOOPBACK.fullmatch(parts.hostname or "")
             if parts.scheme == "http" and not self.allow_http and not local:
                 raise InvalidRequest(

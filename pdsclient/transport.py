@@ -15,9 +15,9 @@ import asyncio
 import math
 import os
 import weakref
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from ssl import SSLContext
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -33,6 +33,8 @@ CONNECT_TIMEOUT_S = 10.0
 # Below the idle limit of usual gateways, so that they rarely close a connection that we take up.
 _KEEP_ALIVE_S = 25.0
 _CHUNK = 1 << 16
+
+Depart: TypeAlias = Callable[[], Mapping[str, str] | None]
 
 # In a forked child the parent's sockets must neither be used nor closed: its selector is shared
 # with the parent, and closing would take the parent's sockets out of it.
@@ -91,11 +93,12 @@ class Transport:
         _alive.add(self)
 
     async def send(
-        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float | None
-    ) -> Reply:
-        """The reply to a POST.
+        self, url: str, depart: Depart, body: bytes, timeout_s: float | None
+    ) -> Reply | None:
+        """The reply to a POST; None if it may not leave yet and nothing was sent.
 
         Args:
+            depart: gives the headers when a slot is free; None from it holds the request back.
             timeout_s: for the whole exchange once a slot is free; None is no limit.
 
         Raises:
@@ -109,8 +112,13 @@ class Transport:
         limits = self._limits.get(timeout_s) or self._limits_for(timeout_s)
         slots = home.slots
         await slots.acquire()
-        watch = None if timeout_s is None else home.watchdog.watch(timeout_s)
+        watch = None
         try:
+            headers = depart()
+            if headers is None:
+                return None
+            if timeout_s is not None:
+                watch = home.watchdog.watch(timeout_s)
             response = await home.post(
                 url,
                 data=body,
@@ -140,7 +148,8 @@ class Transport:
         cause = failure.__cause__
         # Raised out here so that the foreign error does not hang on as __context__, and without
         # the values that whoever prints local variables must not see.
-        del url, headers, body
+        del url, depart, body
+        headers = None
         raise failure from cause
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:

@@ -89,6 +89,7 @@ async def _serve(
     from pdsclient.emulator import Emulator
     from pdsclient.emulator.guard import is_loopback
 
+    _stop_on_terminate()
     if not (switches["allow_remote"] or is_loopback(switches["host"])):
         raise InvalidRequest(
             f"--host {switches['host']} can be reached from other machines, and so can the files; "
@@ -97,17 +98,16 @@ async def _serve(
     async with Emulator(directory, **switches) as emulator:
         await store.save(emulator.issue_token(_TOKEN_LIFE_S))
         write(_greeting(emulator, store.path))
-        await _until_stopped()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
 
 
-async def _until_stopped() -> None:
-    """Wait for Ctrl-C or SIGTERM, the two proper ends."""
+def _stop_on_terminate() -> None:
+    """Let SIGTERM end the command as properly as Ctrl-C does."""
     task = asyncio.current_task()
-    assert task is not None, "run by asyncio.run"
+    assert task is not None, "called by a coroutine"
     with suppress(NotImplementedError):  # Windows has no SIGTERM to listen to
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    with suppress(asyncio.CancelledError):
-        await asyncio.Event().wait()
 
 
 def _greeting(emulator: Emulator, token_file: str) -> str:

@@ -206,12 +206,14 @@ def _tell_retry(error: PDSError, _: RequestOptions, delay_s: float) -> None:
 def _summarise(told: _Told, wanted: _Wanted, place: _Place) -> None:
     if not is_interactive() and not wanted.total:
         return
-    of = f" of {told.total:,}" if told.total is not None else ""
+    hits = _count(told.hits, "hit")
+    if told.total is not None:
+        hits = f"{told.hits:,} of {_count(told.total, 'hit')}"
     took_s = time.monotonic() - told.started
-    say(f"{_count(told.hits, of, 'hit')}, {_count(told.pages, '', 'page')}, {took_s:.1f} s")
+    say(f"{hits}, {_count(told.pages, 'page')}, {took_s:.1f} s")
     if place.not_served:
         say(f"not served: {place.not_served}")
 
 
-def _count(number: int, of: str, noun: str) -> str:
-    return f"{number:,}{of} {noun}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

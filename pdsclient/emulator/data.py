@@ -109,7 +109,7 @@ class Signer:
     ) -> str:
         pairs = "&".join([f"{key}={query[key]}" for key in sorted(query)])
         text = f"{method}\n{content_type}\n{name}\n{pairs}"
-        digest = hmac.digest(self._key, text.encode(errors="surrogateescape"), "sha1")
+        digest = hmac.digest(self._key, text.encode(errors="surrogatepass"), "sha1")
         return b64encode(digest).decode()
 
 

@@ -124,7 +124,7 @@ def complete(given: Mapping[str, Any], place: Place) -> dict[str, Any]:
     if wire["type"] == "folder":
         if content is not None:
             raise InvalidRequest("content: a folder has none")
-    elif "content_hash" not in wire and "origin" not in given:
+    elif content is not None or not ("content_hash" in wire or "origin" in given):
         wire |= content_members(content, wire)
     return wire
 

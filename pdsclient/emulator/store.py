@@ -560,7 +560,7 @@ class Store:
             revision_id=revision_id,
             modified_at=datetime.fromtimestamp(updated_at / 1000, UTC),
             digests=self._digests,
-            key=origin or revision_id,
+            key=(origin or revision_id, size),
         )
 
     def attach_tree(self, drive_id: str, tree: Tree) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 
 import pytest
@@ -307,3 +308,87 @@ async def test_nothing_secret_is_logged(stored, caplog):
     await stored.call(source)
     assert "access-" not in caplog.text
     assert "refresh-" not in caplog.text
+
+
+async def test_what_another_process_saves_while_we_wait_for_the_lock_is_adopted(stored):
+    """The store is read again under the lock: its former holder has just used our token."""
+    source = stored.source(None, stored.issuer.exchange, stored.store)
+    await stored.call(source)
+    stored.issuer.kill_access()
+    take = stored.store.lock
+
+    @asynccontextmanager
+    async def wait_for_the_other():
+        stored.store.lock = take
+        await rotate_elsewhere(stored)
+        async with take():
+            yield
+
+    stored.store.lock = wait_for_the_other
+    assert (await stored.call(source)).header == "Bearer access-2"
+    assert stored.issuer.asked_at == []
+
+
+async def test_set_while_a_token_is_being_saved_is_saved_as_well(stored):
+    """The end of the older save does not count for the token that was set meanwhile."""
+    source = stored.source(None, stored.issuer.exchange, stored.store)
+    await stored.call(source)
+    stored.store.save_gate = asyncio.Event()
+    refreshing = asyncio.create_task(source.refresh())
+    await stored.settle()
+    stored.clock.advance(60)
+    login = stored.issuer.login()
+    source.set(login)
+    stored.store.save_gate.set()
+    assert await refreshing == login
+    await stored.settle()
+    assert (await source.get()).info == login
+    assert stored.store.saved == login
+
+
+async def test_a_given_token_that_is_refused_does_not_yield_to_an_older_one(stored):
+    """Its refresh token may be the only one alive; the store's is of an older login."""
+    source = stored.source(None, stored.issuer.exchange, stored.store)
+    stored.clock.advance(60)
+    source.set(stored.issuer.login())
+    stored.issuer.kill_access()
+    stored.store.load_error = OSError("no disk")
+    with pytest.raises(RefreshFailed):
+        await stored.call(source)
+    stored.store.load_error = None
+    stored.clock.advance(1)
+    assert (await stored.call(source)).header == "Bearer access-3"
+    assert [info.access_token for info in stored.issuer.taken] == ["access-2"]
+
+
+async def test_a_token_that_expires_while_it_is_saved_is_sent(stored):
+    """The call that fetched it goes on: another exchange would not be any quicker."""
+    stored.issuer.ttl_s = 10
+    source = stored.source(None, stored.issuer.exchange, stored.store)
+    await source.refresh()
+    stored.clock.advance(10)
+    stored.store.save_gate = asyncio.Event()
+    calling = asyncio.create_task(source.get())
+    await stored.settle()
+    stored.clock.advance(20)
+    stored.store.save_gate.set()
+    assert (await calling).header == "Bearer access-3"
+    assert len(stored.issuer.asked_at) == 2
+
+
+async def test_a_second_refusal_waits_for_whoever_exchanges(stored):
+    """A call that has made its exchange still adopts what another process is about to save."""
+    source = stored.source(None, stored.issuer.exchange, stored.store)
+    await stored.call(source)
+    (newer, _) = await source.renew(source.ready(), may_exchange=True)
+    take = stored.store.lock
+
+    @asynccontextmanager
+    async def held_by_another():
+        stored.store.lock = take
+        await rotate_elsewhere(stored)
+        yield
+
+    stored.store.lock = held_by_another
+    (token, exchanged) = await source.renew(newer, may_exchange=False)
+    assert (token.header, exchanged) == ("Bearer access-3", False)

@@ -40,7 +40,9 @@ class SourceMachine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.used_up: set[str] = set()
         self.refused: set[str | None] = set()
+        self.violations: list[str] = []  # raised in the function they would be a failed exchange
         self.exchanging = False
+        self.changes = 0
         self.not_before = 0.0  # no exchange until then, unless somebody asks for one
         self.troubled = False  # something was made to fail since all was well
         self.removed = False
@@ -58,14 +60,18 @@ class SourceMachine(RuleBasedStateMachine):
         )
 
     async def exchange(self, info: TokenInfo) -> dict[str, Any]:
-        assert not self.exchanging, "two exchanges at a time"
-        assert info.refresh_token not in self.used_up, "a dead refresh token was presented"
-        assert self.clock.elapsed >= self.not_before, "asked during the back-off"
-        self.exchanging = True
+        if self.exchanging:
+            self.violations.append("two exchanges at a time")
+        if info.refresh_token in self.used_up:
+            self.violations.append("a dead refresh token was presented")
+        if self.clock.elapsed < self.not_before:
+            self.violations.append("asked during the back-off")
+        self.exchanging, began_with = True, self.changes
         try:
             answer = await self.issuer.exchange(info)
         except RateLimited as error:
-            self.not_before = self.clock.elapsed + max(0.5, error.retry_after_s or 0)
+            if began_with == self.changes:  # the failure of what was given up spaces nothing
+                self.not_before = self.clock.elapsed + max(0.5, error.retry_after_s or 0)
             raise
         finally:
             self.exchanging = False
@@ -119,6 +125,7 @@ class SourceMachine(RuleBasedStateMachine):
     def new_login(self) -> None:
         self.clock.advance(1)
         self.source.set(self.issuer.login())
+        self.changes += 1
         self.removed, self.not_before = False, 0.0
 
     # -- what callers do
@@ -151,6 +158,7 @@ class SourceMachine(RuleBasedStateMachine):
                 self.new_login()
             else:
                 self.source.remove()
+                self.changes += 1
                 self.removed = True
             await self.world.settle()
             await self.end_calls(tasks)
@@ -224,10 +232,8 @@ class SourceMachine(RuleBasedStateMachine):
     # -- what always holds
 
     @invariant()
-    def the_token_in_force_was_not_exchanged_away_here(self) -> None:
-        info = getattr(self, "source", None) and self.source.token_info
-        if info and not self.shared:
-            assert info.refresh_token not in self.used_up
+    def the_refresh_function_was_called_by_the_rules(self) -> None:
+        assert self.violations == []
 
     def teardown(self) -> None:
         if hasattr(self, "source"):
@@ -248,5 +254,5 @@ def test_the_token_source_in_any_order_of_events(make_world):
     """No order of events loses a login, sends a dead token, or leaves the source unusable."""
     machine = type("Machine", (SourceMachine,), {"make_world": make_world})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=60, stateful_step_count=30, deadline=None)
+        machine, settings=settings(max_examples=200, stateful_step_count=30, deadline=None)
     )

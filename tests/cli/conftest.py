@@ -85,7 +85,10 @@ def _processes(directory: Path) -> Iterator[Spawn]:
     finally:
         for process in started:
             process.kill()
-            process.communicate()
+            process.wait()
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import unicodedata
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from rich.cells import cell_len
@@ -24,8 +24,8 @@ def file(name: str, **fields: object) -> File:
         name=name,
         type="file",
         size=1_234_567,
-        created_at=datetime(2024, 4, 1, tzinfo=timezone.utc),
-        updated_at=datetime(2024, 5, 1, 12, 0, 30, tzinfo=timezone.utc),
+        created_at=datetime(2024, 4, 1, tzinfo=UTC),
+        updated_at=datetime(2024, 5, 1, 12, 0, 30, tzinfo=UTC),
         **fields,  # type: ignore[arg-type]
     )
 
@@ -114,7 +114,17 @@ def test_shown_escapes_all_that_a_terminal_obeys() -> None:
 
 def test_json_lines_hold_what_the_file_has() -> None:
     """Each line is the file's ``to_dict()``, also with names that have to be escaped."""
-    names = ["new\nline", "\x1b[2J", "\x9b31m", "bidi\u202e", "\u2028", "漢", '"', "\U0001f600", "\U000e0001"]
+    names = [
+        "new\nline",
+        "\x1b[2J",
+        "\x9b31m",
+        "bidi\u202e",
+        "\u2028",
+        "漢",
+        '"',
+        "\U0001f600",
+        "\U000e0001",
+    ]
     files = [file(name) for name in names]
     lines = JsonLines().page(files).split("\n")
     assert lines.pop() == ""
@@ -123,7 +133,9 @@ def test_json_lines_hold_what_the_file_has() -> None:
 
 def test_json_lines_are_safe_on_a_terminal() -> None:
     """Nothing that moves the cursor or turns the line around stands in a line."""
-    everything = "".join(map(chr, (*range(0xD800), *range(0xE000, 0xFFFE), *range(0xE0000, 0xE0080))))
+    everything = "".join(
+        map(chr, (*range(0xD800), *range(0xE000, 0xFFFE), *range(0xE0000, 0xE0080)))
+    )
     line = JsonLines().page([file(everything)]).rstrip("\n")
     assert json.loads(line)["name"] == everything
     assert not {char for char in line if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp")}
@@ -144,9 +156,9 @@ def test_csv_follows_rfc_4180() -> None:
     assert text.startswith(",".join(COLUMNS) + "\r\n")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert [row["name"] for row in rows] == names
-    assert {(row["size"], row["updated_at"], row["hidden"], row["content_hash"]) for row in rows} == {
-        ("1234567", NOON, "true", "")
-    }
+    assert {
+        (row["size"], row["updated_at"], row["hidden"], row["content_hash"]) for row in rows
+    } == {("1234567", NOON, "true", "")}
 
 
 def test_default_form_depends_on_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:

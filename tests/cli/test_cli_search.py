@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -50,7 +50,7 @@ class Domain:
         self._thread = threading.Thread(target=self._serve)
         self._ready = threading.Event()
 
-    def __enter__(self) -> Domain:
+    def __enter__(self) -> Self:
         self._thread.start()
         self._ready.wait()
         return self
@@ -92,7 +92,9 @@ def test_directory_is_searched(cli: Any, tree: Path) -> None:
 
 def test_empty_query_finds_everything(cli: Any, tree: Path) -> None:
     """All names come through unharmed but the one that is no text, folders too."""
-    expected = {one.name for one in tree.rglob("*") if one.name.isprintable() or "bad" not in one.name}
+    expected = {
+        one.name for one in tree.rglob("*") if one.name.isprintable() or "bad" not in one.name
+    }
     assert names(cli("search", "", "--dir", tree).out) == expected
 
 
@@ -202,7 +204,6 @@ def test_retry_is_told_to_who_watches(
     cli: Any, domain: Domain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a terminal a wait is explained while it lasts; elsewhere it is silent."""
-    monkeypatch.setattr("pdsclient._policy.wait_s", lambda *_: 0.0, raising=False)
     domain.emulator.faults.add("/file/search", Fault.reset())
     assert cli("search", "size = 3", *domain.args).err == ""
     monkeypatch.setattr("pdsclient.cli.search.is_interactive", lambda: True)

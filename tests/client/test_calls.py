@@ -86,6 +86,16 @@ async def test_reply_type_decodes_to_a_type(server, make_client):
     assert file.created_at == datetime(2019, 8, 20, 6, 51, 27, 292000, UTC)
 
 
+@pytest.mark.parametrize("bad", [[], {}, 5, "File", object(), lambda: None])
+async def test_a_reply_type_that_is_none_is_refused_before_anything_is_sent(
+    server, make_client, bad
+):
+    """What cannot be decoded into is found out before the call has happened."""
+    with pytest.raises(InvalidRequest, match="reply_type"):
+        await make_client().post_api("/file/create", {}, reply_type=bad)
+    assert not server.seen
+
+
 @pytest.mark.parametrize(
     ("pathname", "word"),
     [

@@ -173,6 +173,21 @@ def test_all_pages_together_are_what_the_evaluator_accepts(
     assert store.count([drive_id], query) == len(read)
 
 
+def test_a_file_that_satisfies_both_alternatives_counts_once(store: Store) -> None:
+    """The indexes of the alternatives overlap; no row is repeated, and none is lost for it."""
+    both = {"hidden": True, "starred": True}
+    names = [{"name": "a", **both}, {"name": "b", **both}, {"name": "c", "starred": True}]
+    drive_id = filled(store, names)
+    either = F.hidden | F.starred
+    read = [
+        row.name
+        for page in pages(store, [drive_id], either, [F.name.asc()], 1)
+        for row in page.rows
+    ]
+    assert read == ["a", "b", "c"]
+    assert store.count([drive_id], either) == 3
+
+
 @CALM
 @given(given_rows=rows(), order=orders, limit=st.integers(1, 5), data=st.data())
 def test_paging_meets_each_untouched_file_once_whatever_else_changes(

@@ -101,7 +101,7 @@ def test_seed_row_of_stack() -> None:
     assert isinstance(error.stack, str)
     assert "OSError: refused" in error.stack
     assert "test_seed_row_of_stack" in error.stack
-    assert error.stack.endswith("pdsclient.errors.NotSent: gone\n")
+    assert error.stack.endswith("pdsclient.NotSent: gone\n")
 
 
 @pytest.mark.parametrize("kind", [one for one in CLASSES if one is not QuerySyntaxError])
@@ -156,7 +156,7 @@ def test_defaults(kind: type[PDSError]) -> None:
     error = make(kind)
     assert (error.retry_after_s, error.req_opt, error.body, error.marker) == (None,) * 4
     assert (error.attempts, error.may_have_happened) == (0, False)
-    assert error.stack.startswith(f"pdsclient.errors.{kind.__name__}: went wrong")
+    assert error.stack.startswith(f"pdsclient.{kind.__name__}: went wrong")
 
 
 # ---------------------------------------------------------------------------- text

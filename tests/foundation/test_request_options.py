@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pdsclient.errors import InvalidRequest
@@ -62,7 +62,7 @@ def test_none_means_none(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "read"),
     [
-        ("headers", {"X-Trace": "1", "Authorization": None}, {"x-trace": "1", "authorization": None}),
+        ("headers", {"X-Trace": "1", "Cookie": None}, {"x-trace": "1", "cookie": None}),
         ("headers", {}, {}),
         ("headers", {"x": "v" * 65_536}, {"x": "v" * 65_536}),
         ("params", {"a": "b", "n": 5, "t": True, "f": False}, {
@@ -241,11 +241,14 @@ OPTIONS = st.fixed_dictionaries({}, optional=VALUES).map(RequestOptions.parse)
 def test_merging_is_associative(
     call: RequestOptions, view: RequestOptions, base: RequestOptions
 ) -> None:
-    """It does not matter whether a view is merged with its base first or with the call."""
-    headers_cut = view.headers is None or view.params is None
-    if not headers_cut:
-        assert call.over(view).over(base) == call.over(view.over(base))
+    """It does not matter whether a view is merged with its base first or with the call.
+
+    None in the middle cuts off what lies below it, so there the order counts.
+    """
     assert call.over(call) == call
+    assume(view.headers is not None)
+    assume(view.params is not None)
+    assert call.over(view).over(base) == call.over(view.over(base))
 
 
 def test_value_or_default() -> None:

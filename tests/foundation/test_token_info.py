@@ -39,8 +39,10 @@ REPLY = {
 # row of the seed's table "TokenInfo", what is given, what is read
 ROWS: list[tuple[str, object, object]] = [
     (
-        "access_token | string | Yes | The access token that represents the identity of the user. "
-        "In most cases, the access token is valid for 2 hours.",
+        (
+            "access_token | string | Yes | The access token that represents the identity of the "
+            "user. In most cases, the access token is valid for 2 hours."
+        ),
         "secret-a",
         "secret-a",
     ),

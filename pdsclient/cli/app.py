@@ -1,0 +1,51 @@
+"""The commands and what they have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pdsclient._version import __version__
+from pdsclient.cli.emulator import emulator
+from pdsclient.cli.search import search
+from pdsclient.cli.terminal import open_streams
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    # Its tracebacks show the values of local variables, and those hold tokens.
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(search)
+app.command()(emulator)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show it and exit."),
+    ] = False,
+) -> None:
+    """Search Alibaba Cloud PDS drives, or a directory through a local emulator.
+
+    Exit status: 0 done (also without hits), 1 it failed, 2 wrong usage or
+    query, 3 no valid credential, 4 no answer from the service, 130 Ctrl-C.
+    """
+
+
+def main() -> int:
+    """Run the command line; the exit status arrives as SystemExit."""
+    open_streams()
+    app(prog_name="pdsclient")
+    return 0
