@@ -632,13 +632,16 @@ class TokenSource(_Source):
             return
         stored = TokenInfo.parse(loaded)
         if self._is_newer(stored):
+            is_first = self._token is None
             life_s = self._life_of_given(stored)
-            if life_s <= 0 and self._token is not None:
+            if life_s <= 0 and not is_first:
                 # It has just replaced ours, so it is rather our wall clock that is wrong; a
                 # process that believed it would exchange again, and the others after it.
                 life_s = math.inf
             self._is_unsaved = False
-            flight.result = self._put_in_force(stored, life_s, self._monotonic())
+            token = self._put_in_force(stored, life_s, self._monotonic())
+            if not (is_first and flight.asks):  # the first token is not what refresh() asks for
+                flight.result = token
             self._on_new(stored)
         self._in_store = _mark(stored)
 

@@ -96,6 +96,13 @@ async def test_the_token_to_be_exchanged_is_the_stored_one(stored):
     assert stored.issuer.taken == [theirs]
 
 
+async def test_a_refresh_before_the_first_call_is_an_exchange(stored):
+    """What the store held all the time is no new token."""
+    source = stored.source(None, stored.issuer.exchange, stored.store)
+    assert (await source.refresh()).access_token == "access-2"
+    assert stored.store.saved.access_token == "access-2"
+
+
 async def test_a_token_is_saved_before_it_is_used(stored):
     """While it is being saved nobody sends it, and it is announced afterwards."""
     source = stored.source(None, stored.issuer.exchange, stored.store)

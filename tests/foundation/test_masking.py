@@ -15,11 +15,13 @@ from pdsclient._secrets import (
     HIDDEN,
     SECRET_KEYS,
     STEMS,
+    SecretHeaders,
     WithheldCause,
     mask,
     mask_headers,
     mask_text,
     safe_cause,
+    without_frames,
 )
 from pdsclient.errors import BadRequest, PDSError
 
@@ -304,6 +306,13 @@ def test_only_harmless_headers_are_shown() -> None:
     }
 
 
+def test_headers_of_a_request_do_not_print_themselves() -> None:
+    """A traceback with local variables shows the names, and the values that are harmless."""
+    headers = SecretHeaders({"Authorization": f"Bearer {SECRET}", "Accept": "a/b"})
+    assert repr(headers) == "{'Authorization': '***', 'Accept': 'a/b'}"
+    assert headers["Authorization"] == f"Bearer {SECRET}"
+
+
 # ---------------------------------------------------------------------------- causes
 
 
@@ -457,6 +466,24 @@ def test_any_text_can_be_a_cause(text: str, known: str) -> None:
     """A cause is either kept with a text that is clean, or replaced by one that is."""
     safe = safe_cause(ValueError(text), (known,))
     assert mask_text(str(safe), (known,)) == str(safe) or known in HIDDEN
+
+
+def test_frames_of_a_cause_are_let_go() -> None:
+    """Frames hold local variables, which error trackers print; the whole chain loses them."""
+
+    def fail(secret: str) -> None:
+        try:
+            raise KeyError("inner")
+        except KeyError as inner:
+            raise ValueError("outer") from inner
+
+    with pytest.raises(ValueError, match="outer") as caught:
+        fail(SECRET)
+    error = caught.value
+    assert without_frames(error) is error
+    assert error.__traceback__ is None
+    assert error.__cause__ is not None
+    assert error.__cause__.__traceback__ is None
 
 
 def test_percent_encoded_secrets_in_queries_go_with_the_query() -> None:
