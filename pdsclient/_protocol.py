@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from pdsclient._checks import check_text
 from pdsclient._secrets import mask, mask_text
@@ -71,17 +71,32 @@ def operation_path(pathname: object, endpoint: str, version: str) -> str:
     """
     if not isinstance(pathname, str):
         raise InvalidRequest(f"pathname must be a string, not {type(pathname).__name__}")
-    path = pathname
-    if "://" in path:
-        base = f"{endpoint}/{version}"
-        if not path.startswith(f"{base}/"):
-            raise InvalidRequest(
-                f"pathname is a URL outside {base}; give a path such as /file/list, or make a "
-                "client for that endpoint"
-            )
-        path = path[len(base) :]
+    path = _below(pathname, f"{endpoint}/{version}") if "://" in pathname else pathname
     _check_path(path, version)
     return path
+
+
+def _below(url: str, base: str) -> str:
+    """What a URL adds to the base, if it has the base's origin and lies under its path."""
+    root = urlsplit(base).path
+    try:
+        rest = url[url.index("/", url.index("://") + 3) :]
+        inside = origin(url) == origin(base) and rest.startswith(f"{root}/")
+    except ValueError:
+        inside = False
+    if not inside:
+        raise InvalidRequest(
+            f"pathname is a URL outside {base}; give a path such as /file/list, or make a "
+            "client for that endpoint"
+        )
+    return rest[len(root) :]
+
+
+def origin(url: str) -> tuple[str, str | None, int | None, bool]:
+    """What tells one party from another: scheme, host, port, and that there is no user name."""
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    return parts.scheme, parts.hostname, port, "@" in parts.netloc
 
 
 def _check_path(path: str, version: str) -> None:

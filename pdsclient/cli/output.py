@@ -64,9 +64,11 @@ class Layout(Protocol):
 
     def head(self) -> str:
         """What stands before the first hit."""
+        ...
 
     def page(self, files: Sequence[File]) -> str:
         """The hits of one page."""
+        ...
 
 
 def layout(form: Format | None) -> Layout:

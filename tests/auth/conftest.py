@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -76,7 +76,7 @@ class Issuer:
             "access_token": self.access,
             "refresh_token": self.refresh_token,
             "expires_in": self.ttl_s,
-            "expire_time": datetime.fromtimestamp(self.dies_at, timezone.utc),
+            "expire_time": datetime.fromtimestamp(self.dies_at, UTC),
         }
 
     def login(self) -> TokenInfo:

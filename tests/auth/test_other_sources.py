@@ -203,7 +203,7 @@ async def test_a_failing_share_function_is_a_failed_refresh(world):
     world.issuer.error = ConnectionError("down")
     source = world.share_source("s1", world.issuer.fetch_share)
     used = source.ready()
-    with pytest.raises(RefreshFailed, match="share token could not be refreshed.*down"):
+    with pytest.raises(RefreshFailed, match=r"share token could not be refreshed.*down"):
         await source.renew(used, may_exchange=True)
     with pytest.raises(RefreshFailed):
         await source.get()

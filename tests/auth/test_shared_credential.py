@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from attrs import evolve
@@ -48,13 +48,19 @@ async def test_a_given_token_is_put_into_an_empty_store(world):
 
 @pytest.mark.parametrize(
     ("mine", "theirs", "wins"),
-    [(10, 20, "store"), (20, 10, "given"), (None, 10, "store"), (10, None, "store"), (10, 10, "store")],
+    [
+        (10, 20, "store"),
+        (20, 10, "given"),
+        (None, 10, "store"),
+        (10, None, "store"),
+        (10, 10, "store"),
+    ],
 )
 async def test_the_later_of_the_given_and_the_stored_token_wins(world, mine, theirs, wins):
     """By expire_time; without one the store's is taken to be the descendant of the given one."""
 
     def token(name, minute):
-        expires = minute and datetime(2023, 11, 15, 12, minute, tzinfo=timezone.utc)
+        expires = minute and datetime(2023, 11, 15, 12, minute, tzinfo=UTC)
         return TokenInfo(access_token=name, expire_time=expires)
 
     world.store.saved = token("store", theirs)
@@ -236,7 +242,7 @@ async def test_set_in_the_middle_keeps_the_exchanged_token_out_of_the_store(stor
     given = evolve(
         stored.store.saved,
         access_token="given",
-        expire_time=datetime.fromtimestamp(stored.clock.time() + 7200, timezone.utc),
+        expire_time=datetime.fromtimestamp(stored.clock.time() + 7200, UTC),
     )
     source.set(given)
     stored.issuer.gate.set()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import os
 import sys
+import threading
 import traceback
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from unittest.mock import AsyncMock
 
 import pytest
@@ -87,6 +90,18 @@ async def test_a_refused_token_is_not_sent_again_by_others(world):
     world.issuer.gate.set()
     assert (await calling).header == "Bearer access-2"
     assert (await renewing)[1] is True
+
+
+async def test_a_refused_token_is_not_sent_while_its_exchange_fails(world):
+    """The clock says that it is good, the server says no: the server is right."""
+    world.issuer.error = ConnectionError("down")
+    source = world.source(world.issuer.login(), world.issuer.exchange)
+    with pytest.raises(RefreshFailed):
+        await source.renew(source.ready(), may_exchange=True)
+    assert source.ready() is None
+    with pytest.raises(RefreshFailed, match="down"):
+        await source.get()
+    assert len(world.issuer.asked_at) == 1
 
 
 async def test_a_new_token_that_is_refused_too_ends_the_call(world):
@@ -242,7 +257,7 @@ async def test_the_next_exchange_is_spaced_by_a_growing_back_off(world):
         await world.calls(source, 3)
         world.clock.advance(0.25)
     asked = [moment - start for moment in world.issuer.asked_at]
-    gaps = [after - before for before, after in zip(asked, asked[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(asked)]
     assert gaps[:7] == [0.5, 1, 2, 4, 8, 16, 30]
     assert set(gaps[7:]) == {30}
     world.issuer.error = None
@@ -285,7 +300,17 @@ async def test_refresh_and_set_do_not_wait_for_the_back_off(world, reset):
 
 @pytest.mark.parametrize(
     "answer",
-    [None, "text", 7, b"x", [], {}, {"access_token": ""}, {"refresh_token": SECRET}, {"access_token": 5}],
+    [
+        None,
+        "text",
+        7,
+        b"x",
+        [],
+        {},
+        {"access_token": ""},
+        {"refresh_token": SECRET},
+        {"access_token": 5},
+    ],
 )
 async def test_a_useless_answer_is_a_failed_exchange(world, answer):
     """What is no token is refused with a typed error; the answer is not shown."""
@@ -377,7 +402,11 @@ async def test_a_call_from_inside_the_function_raises_at_once(world):
     seen = []
 
     async def call_back():
-        for attempt in (source.get, source.refresh, functools.partial(source.renew, source._token, may_exchange=True)):
+        for attempt in (
+            source.get,
+            source.refresh,
+            functools.partial(source.renew, source._token, may_exchange=True),
+        ):
             with pytest.raises(AuthError, match="anonymous") as caught:
                 await attempt()
             seen.append(caught.value)
@@ -611,13 +640,41 @@ def test_a_second_event_loop_goes_on_with_the_token(world):
     source = world.source(world.issuer.login(), world.issuer.exchange)
 
     async def leave_in_the_middle():
-        asyncio.create_task(source.refresh())
+        left = asyncio.create_task(source.refresh())
         await world.settle()
+        assert not left.done()
 
     asyncio.run(leave_in_the_middle())
     world.issuer.gate = None
     assert asyncio.run(source.get()).header == "Bearer access-1"
     assert asyncio.run(source.refresh()).access_token == "access-2"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_goes_on_with_the_token(world):
+    """Also when the parent was in the middle of an exchange, which stays the parent's."""
+    world.issuer.gate = asyncio.Event()
+    source = world.source(world.issuer.login(), world.issuer.exchange)
+
+    def use_it_in_the_child():
+        world.issuer.gate = None
+        done = asyncio.run(source.refresh()).access_token == "access-2"
+        os._exit(0 if done else 1)
+
+    async def fork_in_the_middle():
+        refreshing = asyncio.create_task(source.refresh())
+        await world.settle()
+        child = os.fork()
+        if child == 0:
+            asyncio.events._set_running_loop(None)  # as multiprocessing's fork does
+            threading.Thread(target=use_it_in_the_child).start()
+            threading.Event().wait()
+        assert os.waitpid(child, 0)[1] == 0
+        world.issuer.gate.set()
+        assert (await refreshing).access_token == "access-2"
+
+    asyncio.run(fork_in_the_middle())
 
 
 def test_set_after_a_loop_was_torn_down_is_fine(world):
@@ -673,9 +730,7 @@ async def test_aclose_from_inside_the_function_does_not_hang(world):
 def test_the_fast_path_enters_one_function(world):
     """ready() is a clock reading and a comparison."""
     source = TokenSource(
-        token_info=TokenInfo(
-            access_token="a", expire_time=datetime.now(timezone.utc) + timedelta(hours=2)
-        ),
+        token_info=TokenInfo(access_token="a", expire_time=datetime.now(UTC) + timedelta(hours=2)),
         refresh=world.issuer.fetch,
         clock=SystemClock(),
         sleep=asyncio.sleep,

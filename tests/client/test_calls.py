@@ -131,13 +131,23 @@ async def test_a_wrong_path_is_refused_before_anything_is_sent(server, make_clie
 
 async def test_an_absolute_url_under_the_endpoint_is_taken(server, make_client):
     """A URL that the service itself handed out may be given as it is."""
-    await make_client().post_api(f"{server.endpoint}/v2/file/list")
-    assert server.seen[0].target == "/v2/file/list"
+    for scheme in ("http", "HTTP"):
+        url = f"{scheme}{server.endpoint.removeprefix('http')}/v2/file/list"
+        await make_client().post_api(url)
+    assert {one.target for one in server.seen} == {"/v2/file/list"}
 
 
 async def test_a_url_that_only_starts_like_the_endpoint_is_refused(server, make_client):
     """``http://host:80.evil`` and ``http://host/v2x`` are other places."""
-    for url in (f"{server.endpoint}0/v2/file/list", f"{server.endpoint}/v2x/file/list"):
+    at = server.endpoint.replace("://", "://user@")
+    for url in (
+        f"{server.endpoint}0/v2/file/list",
+        f"{server.endpoint}/v2x/file/list",
+        f"{server.endpoint.replace('http', 'https')}/v2/file/list",
+        f"{at}/v2/file/list",
+        f"{server.endpoint}",
+        f"{server.endpoint}\\@evil.example/v2/file/list",
+    ):
         with pytest.raises(InvalidRequest, match="outside"):
             await make_client().post_api(url)
 

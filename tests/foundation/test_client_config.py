@@ -220,7 +220,7 @@ def test_valid_contexts() -> None:
 def test_wrong_context_fields_are_refused_by_name(name: str, value: object) -> None:
     """What has not the methods that are used is refused when the context is made."""
     with pytest.raises(InvalidRequest, match=f"context.{name}"):
-        RuntimeContext(**{name: value})  # type: ignore[arg-type]
+        RuntimeContext(**{name: value})
 
 
 # ---------------------------------------------------------------------------- the fields
@@ -368,7 +368,7 @@ def test_numbers_too_long_to_print_are_refused_as_well(name: str, value: int) ->
 )
 def test_valid_endpoints(name: str, value: str, read: str) -> None:
     """White space and trailing slashes go; loopback may do without TLS."""
-    assert getattr(ClientConfig(**{name: value}), name) == read  # type: ignore[arg-type]
+    assert getattr(ClientConfig(**{name: value}), name) == read
 
 
 @pytest.mark.parametrize("name", ["api_endpoint", "auth_endpoint"])
@@ -583,7 +583,7 @@ def test_a_configuration_is_a_value() -> None:
     """Frozen and equal by content; a change is a new, checked object."""
     made = config(timeout=5)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        made.timeout = 6  # type: ignore[misc]
+        made.timeout = 6
     assert made == config(timeout=5)
     assert hash(made) == hash(config(timeout=5))
     assert attrs.evolve(made, timeout=6) == config(timeout=6)

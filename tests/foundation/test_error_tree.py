@@ -90,7 +90,7 @@ ROWS = [
 def test_seed_row_of_pdserror(row: str, name: str, of_server: object, of_client: object) -> None:
     """Each row of the seed's table has its attribute, under its name in snake_case."""
     assert re.sub(r"([A-Z])", r"_\1", row.partition(" | ")[0]).lower() == name
-    assert getattr(errors.NotFound("gone", **SERVER), name) == of_server  # type: ignore[arg-type]
+    assert getattr(errors.NotFound("gone", **SERVER), name) == of_server
     assert getattr(errors.NotSent("gone"), name) == of_client
 
 
@@ -114,7 +114,7 @@ def test_a_client_error_has_neither_status_nor_request_id(kind: type[PDSError]) 
 
 def test_request_id_is_an_alias() -> None:
     """``request_id`` is the Python name of the seed's ``reqId``."""
-    assert errors.NotFound("gone", **SERVER).request_id == "R-1"  # type: ignore[arg-type]
+    assert errors.NotFound("gone", **SERVER).request_id == "R-1"
 
 
 # ---------------------------------------------------------------------------- the tree
@@ -427,6 +427,6 @@ def test_errors_can_be_copied(kind: type[PDSError], copier: Any) -> None:
 def test_a_token_in_an_attribute_is_refused_rather_than_pickled() -> None:
     """A credential that somebody hangs on an error does not slip out with it."""
     error = Extended("down", region="bj1")
-    error.token = TokenInfo(access_token="secret")  # type: ignore[attr-defined]
+    error.token = TokenInfo(access_token="secret")
     with pytest.raises(TypeError, match="refuses to be pickled"):
         pickle.dumps(error)

@@ -84,7 +84,7 @@ def test_none_means_none(name: str) -> None:
 )  # fmt: skip
 def test_valid_values(name: str, value: object, read: object) -> None:
     """What is allowed is read back, headers with lower-case names and parameters as text."""
-    assert getattr(RequestOptions(**{name: value}), name) == read  # type: ignore[arg-type]
+    assert getattr(RequestOptions(**{name: value}), name) == read
     assert getattr(RequestOptions.parse({name: value}), name) == read
 
 
@@ -118,7 +118,7 @@ WRONG: list[tuple[str, Any]] = [
 def test_wrong_values_name_the_option(name: str, value: object) -> None:
     """Each option names itself, and no other exception escapes."""
     with pytest.raises(InvalidRequest, match=rf"options\.{name}") as caught:
-        RequestOptions(**{name: value})  # type: ignore[arg-type]
+        RequestOptions(**{name: value})
     assert len(str(caught.value)) < 300
 
 
@@ -127,7 +127,7 @@ def test_wrong_values_name_the_option(name: str, value: object) -> None:
 def test_numbers_too_long_to_print_are_refused_as_well(name: str, value: int) -> None:
     """Python refuses to print such an int; the message does without it."""
     with pytest.raises(InvalidRequest, match=rf"options\.{name}"):
-        RequestOptions(**{name: value})  # type: ignore[arg-type]
+        RequestOptions(**{name: value})
     with pytest.raises(InvalidRequest, match=r"options\.params\['n'\]"):
         RequestOptions(params={"n": value})
 
@@ -345,7 +345,7 @@ def test_options_are_values() -> None:
     """Frozen, equal by content and hashable; a change is a new object."""
     options = RequestOptions(timeout=5, headers={"a": "b"})
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        options.timeout = 6  # type: ignore[misc]
+        options.timeout = 6
     assert options == RequestOptions(timeout=5, headers={"A": "b"})
     assert hash(options) == hash(RequestOptions(timeout=5, headers={"A": "b"}))
     assert options != RequestOptions(timeout=5)

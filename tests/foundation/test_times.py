@@ -51,7 +51,7 @@ MOMENT = datetime(2019, 9, 1, 6, 57, 48, 813_000, UTC)
 def test_times_of_the_service(value: str | float, moment: datetime | None) -> None:
     """Any offset, 0 to 9 fraction digits, or epoch milliseconds; always aware and UTC."""
     assert parse_time(value) == moment
-    assert moment is None or parse_time(value).tzinfo is UTC  # type: ignore[union-attr]
+    assert moment is None or parse_time(value).tzinfo is UTC
 
 
 @pytest.mark.parametrize(

@@ -129,9 +129,9 @@ def test_only_the_access_token_is_required() -> None:
 )
 def test_expire_time_in_every_form(value: object) -> None:
     """Text with any offset or a datetime; read as UTC with the milliseconds that are saved."""
-    token = TokenInfo(access_token="a", expire_time=value)  # type: ignore[arg-type]
+    token = TokenInfo(access_token="a", expire_time=value)
     assert token.expire_time == EXPIRY
-    assert token.expire_time.tzinfo is UTC  # type: ignore[union-attr]
+    assert token.expire_time.tzinfo is UTC
     assert token.to_mapping()["expire_time"] == "2019-09-01T06:57:48.813Z"
 
 
@@ -146,7 +146,7 @@ def test_empty_means_absent(name: str, value: object) -> None:
 @pytest.mark.parametrize(("value", "read"), [(0, 0), ("0", 0), (7200, 7200), (2**31, 2**31)])
 def test_expires_in_as_text_and_as_number(value: object, read: int) -> None:
     """The documents say text, the service sends a number."""
-    assert TokenInfo(access_token="a", expires_in=value).expires_in == read  # type: ignore[arg-type]
+    assert TokenInfo(access_token="a", expires_in=value).expires_in == read
 
 
 def test_parse_takes_a_token_as_it_is() -> None:
@@ -214,7 +214,7 @@ def test_a_token_is_a_value() -> None:
     """It cannot be changed, is equal by content, hashable, and its own copy."""
     token = TokenInfo.parse(REPLY)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        token.role = "admin"  # type: ignore[misc]
+        token.role = "admin"
     assert token == TokenInfo.parse(dict(REPLY))
     assert hash(token) == hash(TokenInfo.parse(dict(REPLY)))
     assert copy.copy(token) is token
@@ -308,4 +308,4 @@ def test_parse_takes_mappings_only(value: Any) -> None:
 def test_keys_of_a_reply_must_be_text() -> None:
     """Such a mapping did not come from JSON and could not be saved as JSON."""
     with pytest.raises(InvalidRequest, match=r"token_info\.extra has a key that is not a string"):
-        TokenInfo.parse({"access_token": "a", 5: 6})  # type: ignore[dict-item]
+        TokenInfo.parse({"access_token": "a", 5: 6})
