@@ -1,6 +1,6 @@
 """A first look: search, page through, get, and what an error looks like.
 
-Run it as it is: it starts an emulator that serves the directory above this file.
+Run it as it is: it starts an emulator that serves the package's own directory.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pdsclient
 from pdsclient import AsyncPDSClient, F, NotFound, QuerySyntaxError
 from pdsclient.emulator import Emulator
 
-DIRECTORY = Path(__file__).resolve().parents[1]
+DIRECTORY = Path(pdsclient.__file__).parent
 
 
 async def show_biggest(client: AsyncPDSClient, drive_id: str) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 from aiohttp import web
@@ -50,7 +50,9 @@ async def search(request: web.Request) -> web.Response:
 
 
 @web.middleware
-async def explain(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+async def explain(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
     """Errors of PDS as answers: whose fault it was, and the id to ask the vendor about."""
     try:
         return await handler(request)

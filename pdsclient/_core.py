@@ -361,7 +361,10 @@ class Engine:
         if token is None:
             # A share token can stand alone (pds-service.md 2.6).
             alone = share.header is not None and self.tokens.is_empty
+            known = self.tokens.token_info
             token = ANONYMOUS if alone else await self.tokens.get()
+            # A token fetched for this call is its one exchange.
+            call.exchanged |= token.info is not known
         call.token, call.share = token, share
         call.waited_for = self._news()
 

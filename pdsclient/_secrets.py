@@ -87,8 +87,10 @@ _HEADER = re.compile(
     r"(\b(?:set-cookie|cookie|(?:proxy-)?authorization)[ \t]*+[:=][ \t]*+)[^\s\"'][^\r\n\"']*+",
     re.IGNORECASE,
 )
+# "InvalidParameter.RefreshToken: …" is an error code with its message, which must stay readable.
+_NO_CODE = r"(?<!Parameter\.)(?<!Missing\.)(?<!Resource\.)"
 _PAIR = re.compile(
-    rf"""((?<![A-Za-z0-9])(?:{_NAMES})(?:\\*+["'])?\s*+[:=]\s*+)("(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?|[^\s&,;}}<]++)""",
+    rf"""((?<![A-Za-z0-9]){_NO_CODE}(?:{_NAMES})(?:\\*+["'])?\s*+[:=]\s*+)("(?:[^"\\]|\\.)*+"?|'(?:[^'\\]|\\.)*+'?|[^\s&,;}}<]++)""",
     re.IGNORECASE | re.DOTALL,
 )
 _ELEMENT = re.compile(rf"(<(?:{_NAMES})(?:\s[^<>]*+)?>)(?:<!\[CDATA\[)?[^<]++", re.IGNORECASE)

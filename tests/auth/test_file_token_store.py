@@ -309,7 +309,7 @@ asyncio.run(main())
 
 async def test_killed_while_saving_the_file_is_old_or_new(store, path):
     """At whatever instant a process dies, the next one reads a whole token."""
-    for _ in range(4):
+    for _ in range(3):
         async with running(SAVE, path):
             await asyncio.sleep(random.uniform(0.005, 0.05))
         loaded = await store.load()

@@ -17,7 +17,7 @@ from pdsclient.tokens import TokenInfo
 
 EXPIRIES = 50
 # Enough that a starved process does not find six tokens in a row already dead.
-CALLS_PER_TOKEN = 64
+CALLS_PER_TOKEN = 40
 
 WORKER = """
 import asyncio, json, random, sys

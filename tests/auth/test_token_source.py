@@ -670,7 +670,7 @@ def test_a_forked_process_goes_on_with_the_token(world):
             asyncio.events._set_running_loop(None)  # as multiprocessing's fork does
             threading.Thread(target=use_it_in_the_child).start()
             threading.Event().wait()
-        assert os.waitpid(child, 0)[1] == 0
+        assert (await asyncio.to_thread(os.waitpid, child, 0))[1] == 0
         world.issuer.gate.set()
         assert (await refreshing).access_token == "access-2"
 

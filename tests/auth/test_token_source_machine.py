@@ -254,5 +254,5 @@ def test_the_token_source_in_any_order_of_events(make_world):
     """No order of events loses a login, sends a dead token, or leaves the source unusable."""
     machine = type("Machine", (SourceMachine,), {"make_world": make_world})
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=200, stateful_step_count=30, deadline=None)
+        machine, settings=settings(max_examples=120, stateful_step_count=30, deadline=None)
     )

@@ -180,3 +180,8 @@ async def make_client(
     yield make
     for client in made:
         await client.aclose()
+
+
+@pytest.fixture(autouse=True)
+def _no_blocking_calls(blocking_calls_fail: None) -> None:
+    """A client shares its loop with everything else in its process."""

@@ -234,6 +234,18 @@ async def test_a_token_still_refused_after_the_refresh_fails_after_one_try(serve
     assert len(server.seen) == 2
 
 
+async def test_a_token_fetched_for_the_call_is_its_one_exchange(server, make_client):
+    """Expired here, replaced, and refused all the same: no second exchange."""
+    login = Login(server)
+    server.handler = lambda seen: REFUSED
+    expired = {"access_token": "token-1", "expires_in": 0}
+    client = make_client(token_info=expired, refresh_token_fun=login.refresh)
+    with pytest.raises(AuthError):
+        await client.post_api("/file/get")
+    assert login.exchanges == 1
+    assert [one.token for one in server.seen] == ["token-2"]
+
+
 async def test_a_late_refusal_of_an_older_token_costs_no_exchange(server, make_client):
     """The call is repeated with the token that is in force by then."""
     login = Login(server)
