@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -107,6 +107,7 @@ class Call:
         "content_type",
         "ends_at",
         "exchanged",
+        "hold",
         "kind",
         "last_error",
         "may_have_happened",
@@ -148,6 +149,7 @@ class Call:
         self.exchanged = self.share_exchanged = False
         self.may_have_happened = self.on_the_wire = False
         self.paced = False  # by the limiter, for the next send
+        self.hold: Callable[[Call], Awaitable[None]]  # what keeps it from leaving
         self.ends_at = math.inf
         self.last_error: PDSError | None = None
         self.reply: _protocol.Reply | None = None

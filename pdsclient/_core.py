@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from pdsclient import _codec, _protocol
 from pdsclient._call import ANONYMOUS, Call, Response, Settings, Target, override_headers, resolve
 from pdsclient._operations_table import REPEATABLE
-from pdsclient._policy import Action, Situation, next_step
+from pdsclient._policy import Action, Situation, cost, next_step
 from pdsclient._secrets import mask_text, safe_cause
 from pdsclient._version import __version__
 from pdsclient.auth import ProvidedTokenSource, ShareTokenSource, Token, TokenSource, in_exchange
@@ -278,9 +278,6 @@ class Engine:
             while True:
                 if shared.closed and not in_exchange():
                     raise ClientClosed("the client is closed; make a new one")
-                if not call.paced and shared.limiter.reserve(group):
-                    await shared.limiter.wait(group)
-                call.paced = True
                 try:
                     reply = await shared.transport.send(
                         call.url, depart, call.body, call.settings.timeout
@@ -289,7 +286,7 @@ class Engine:
                     error = failure
                 else:
                     if reply is None:
-                        await self._await_tokens(call)
+                        await call.hold(call)
                         continue
                     if 200 <= reply.status < 300:
                         shared.limiter.accepted(group)
@@ -327,10 +324,10 @@ class Engine:
         return error
 
     def _depart(self, call: Call) -> Mapping[str, str] | None:
-        """The headers of a request that leaves now; None if a token has to be waited for.
+        """The headers of a request that leaves now; None if ``call.hold`` has to be awaited.
 
-        Asked for when a connection is free, since the token may die while the request queues.
-        The headers are nearly always those of the last call.
+        Asked for when a connection is free: while the request queued for it, the token may have
+        died and the rate may have been limited. The headers are nearly always those of the last call.
         """
         settings = call.settings
         share = settings.share or self.share.ready()
@@ -339,8 +336,12 @@ class Engine:
             token = share = ANONYMOUS
         if share is None or token is None:
             if call.waited_for != self._news():
+                call.hold = self._await_tokens
                 return None
             share, token = call.share, call.token
+        if not call.paced and self.shared.limiter.reserve(call.target.group):
+            call.hold = self._await_turn
+            return None
         call.token, call.share = token, share
         call.sends += 1
         call.on_the_wire = True
@@ -368,6 +369,11 @@ class Engine:
         call.token, call.share = token, share
         call.waited_for = self._news()
 
+    async def _await_turn(self, call: Call) -> None:
+        """Wait for the call's turn at the limited rate; it keeps the turn until it is sent."""
+        await self.shared.limiter.wait(call.target.group)
+        call.paced = True
+
     def _news(self) -> int:
         return self.tokens.news + self.share.news
 
@@ -393,12 +399,12 @@ class Engine:
         shared = self.shared
         call.last_error = error
         call.may_have_happened |= error.may_have_happened
-        step = next_step(error, self._situation(call), shared.config.retry)
+        step = next_step(error, self._situation(call, error), shared.config.retry)
         if step.action is Action.RENEW:
             await self._renew(call, error)
         elif step.action is Action.RENEW_SHARE:
             await self._renew_share(call, error)
-        elif step.action is Action.RETRY and shared.budget.withdraw():
+        elif step.action is Action.RETRY and shared.budget.withdraw(cost(error)):
             wait = step.wait_s
             if wait is None:
                 wait = step.ceiling_s * shared.context.random.random()
@@ -407,7 +413,7 @@ class Engine:
         else:
             raise error
 
-    def _situation(self, call: Call) -> Situation:
+    def _situation(self, call: Call, error: PDSError) -> Situation:
         shared = self.shared
         return Situation(
             repeatable=call.repeatable,
@@ -416,7 +422,7 @@ class Engine:
             repeats=call.repeats,
             has_token=call.token.header is not None,
             has_share_token=call.share.header is not None and call.settings.share is None,
-            can_pay=shared.budget.can_pay,
+            can_pay=shared.budget.can_pay(cost(error)),
             remaining_s=call.ends_at - shared.now(),
         )
 

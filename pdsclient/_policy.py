@@ -46,8 +46,8 @@ class RetryPolicy:
             drawn evenly between 0 and the ceiling (full jitter).
         cap_s: highest ceiling.
         max_wait_s: a longer wait that the server asks for is not slept but raised.
-        budget: size of the client's retry budget; a retry takes 5 from it, a success gives 1
-            back, and without it nothing is repeated. It stops retry storms.
+        budget: size of the client's retry budget; a retry takes 5 from it (1 after a 429), a
+            success gives 1 back, and without it nothing is repeated. It stops retry storms.
     """
 
     attempts: int = field(default=4, validator=whole(1, 1_000, prefix="retry."))
@@ -128,11 +128,20 @@ def _may_repeat(error: PDSError, now: Situation) -> bool:
     if isinstance(error, NotSent):
         return error.may_pass
     if isinstance(error, RateLimited):
-        return True
+        return error.status is not None  # else our own limiter was told to fail fast
     if isinstance(error, ServiceFailure) and error.status in _PASSING:
         turned_away = error.status == 503 and error.retry_after_s is not None
         return now.repeatable or turned_away or error.code in _BUSY_CODES
     return isinstance(error, OutcomeUnknown) and now.repeatable
+
+
+def cost(error: PDSError) -> int:
+    """What a retry takes from the client's retry budget.
+
+    A failing service must be left alone soon; one that says "slow down" is alive, and the
+    limiter slows down.
+    """
+    return 1 if isinstance(error, RateLimited) else 5
 
 
 def _most_attempts(error: PDSError, now: Situation, policy: RetryPolicy) -> int:

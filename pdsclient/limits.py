@@ -42,27 +42,24 @@ class RetryBudget:
 
     Args:
         capacity: credit at the start and at most.
-        cost: taken by each retry.
         refund: given back by each success.
     """
 
-    __slots__ = ("_balance", "_capacity", "_cost", "_refund")
+    __slots__ = ("_balance", "_capacity", "_refund")
 
-    def __init__(self, capacity: int = 500, *, cost: int = 5, refund: int = 1) -> None:
+    def __init__(self, capacity: int = 500, *, refund: int = 1) -> None:
         self._balance = self._capacity = capacity
-        self._cost = cost
         self._refund = refund
 
-    @property
-    def can_pay(self) -> bool:
+    def can_pay(self, cost: int) -> bool:
         """Whether ``withdraw`` would succeed."""
-        return self._balance >= self._cost
+        return self._balance >= cost
 
-    def withdraw(self) -> bool:
+    def withdraw(self, cost: int) -> bool:
         """Pays for one retry; False, and nothing is taken, if the credit does not suffice."""
-        if not self.can_pay:
+        if self._balance < cost:
             return False
-        self._balance -= self._cost
+        self._balance -= cost
         return True
 
     def refund(self) -> None:

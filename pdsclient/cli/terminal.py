@@ -54,8 +54,9 @@ def open_streams() -> None:
 
 def run(job: Coroutine[object, object, None]) -> None:
     """Run a command to its end; SystemExit tells how it ended, never a traceback."""
+    previous = signal.getsignal(signal.SIGINT)
     try:
-        asyncio.run(job)
+        asyncio.run(_until_interrupted(job))
     except (KeyboardInterrupt, asyncio.CancelledError):
         _abandon_output()
         raise SystemExit(Exit.INTERRUPTED) from None
@@ -69,6 +70,21 @@ def run(job: Coroutine[object, object, None]) -> None:
         where = f": {error.filename}" if error.filename else ""
         say(f"{error.strerror or type(error).__name__}{where}")
         raise SystemExit(Exit.FAILED) from None
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+async def _until_interrupted(job: Coroutine[object, object, None]) -> None:
+    """Ctrl-C lets the job clean up; pressed again, it ends the process there and then."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None, "run by asyncio.run"
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(Exit.INTERRUPTED))
+        loop.call_soon_threadsafe(task.cancel)
+
+    signal.signal(signal.SIGINT, stop)
+    await job
 
 
 def _status(error: PDSError) -> Exit:
@@ -95,7 +111,7 @@ def write(text: str) -> None:
 def _interruptible() -> Iterator[None]:
     """Let Ctrl-C end a write that waits for a reader.
 
-    The event loop's handler only asks the task to stop, which a blocked thread never hears.
+    The handler of a command only asks its task to stop, which a blocked thread never hears.
     """
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -10,18 +10,19 @@ from urllib.parse import parse_qsl
 from weakref import WeakKeyDictionary
 
 from aiohttp import web
-from attrs import define
+from attrs import define, field, validators
 
+from pdsclient._operations_table import KNOWN
 from pdsclient.emulator.data import PREFIX, answer_data
 from pdsclient.emulator.faults import FaultScript, cut
 from pdsclient.emulator.guard import Guard
 from pdsclient.emulator.handlers import OPERATIONS, Operation
 from pdsclient.emulator.identity import Caller
-from pdsclient.emulator.known_paths import GET_PATHS, POST_PATHS
 from pdsclient.emulator.params import Params, parse_json
 from pdsclient.emulator.replies import Reply, ServiceError, error_reply, gateway_reply, request_id
 from pdsclient.emulator.requestlog import RequestLog, RequestRecord
 from pdsclient.emulator.service import Call, Service
+from pdsclient.emulator.settings import not_negative, positive
 from pdsclient.emulator.throttle import Throttle, throttled_reply
 
 __all__ = ["Application", "Control"]
@@ -29,6 +30,9 @@ __all__ = ["Application", "Control"]
 CONTROL_PREFIX = "/_emulator/"
 _VERSION = "/v2"
 _PACE_S = 0.01
+# The service answers to POST alone but for these two.
+_GET_PATHS = frozenset({"/file/download", "/oauth/authorize"})
+_PATHS = {"GET": _GET_PATHS, "POST": KNOWN - _GET_PATHS}
 logger = logging.getLogger("pdsclient.emulator")
 
 Control = Callable[[str, bytes, Mapping[str, str]], Awaitable[Reply]]
@@ -43,8 +47,8 @@ class Line:
         bandwidth_bps: bytes per second of each reply's body, None for no limit.
     """
 
-    latency_s: float = 0.0
-    bandwidth_bps: float | None = None
+    latency_s: float = field(default=0.0, validator=not_negative)
+    bandwidth_bps: float | None = field(default=None, validator=validators.optional(positive))
 
 
 class Application:
@@ -83,18 +87,17 @@ class Application:
             return cut(request, reset=False)
         if self._access_log:
             spent_ms = (perf_counter() - started) * 1000
-            logger.info("%s %s %d %.1f ms", request.method, request.path, response.status, spent_ms)
+            path = request.rel_url.raw_path
+            logger.info("%s %s %d %.1f ms", request.method, path, response.status, spent_ms)
         return response
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         refusal = self._guard.refuses(request.headers)
         if refusal is not None:
             return await Exchange(self, request, None, b"").send(refusal)
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            too_large = gateway_reply(413, "I413RL", "request body too large")
-            return await Exchange(self, request, None, b"").send(too_large)
+        body = await _read_body(request)
+        if isinstance(body, Reply):
+            return await Exchange(self, request, None, b"").send(body)
         if request.path.startswith(CONTROL_PREFIX):
             verb = request.path.removeprefix(CONTROL_PREFIX)
             return respond(await self._control(verb, body, request.headers))
@@ -108,11 +111,12 @@ class Application:
     def _record(self, request: web.BaseRequest, body: bytes) -> RequestRecord:
         nth = self._served.get(request.task, 0) + 1
         self._served[request.task] = nth
-        path, _, query = request.raw_path.partition("?")
+        # Without scheme and host, which a request line may have as well.
+        path = request.rel_url.raw_path
         record = RequestRecord(
             request.method,
             path,
-            query,
+            request.rel_url.raw_query_string,
             "/data" if path.startswith(PREFIX) else path.removeprefix(_VERSION),
             {name.lower(): value for name, value in request.headers.items()},
             body,
@@ -139,7 +143,7 @@ class Exchange:
         except ServiceError as error:
             return error.reply()
         except Exception:
-            logger.exception("the emulator failed on %s", self.request.path)
+            logger.exception("the emulator failed on %s", self.request.rel_url.raw_path)
             return error_reply(
                 500, "InternalError", "The request has been failed due to some unknown error."
             )
@@ -147,10 +151,8 @@ class Exchange:
     async def _process(self) -> Reply:
         record = self.record
         assert record is not None, "only recorded requests are processed"
-        if record.operation == "/data":
-            return await answer_data(
-                self.app.service, record.method, self.request.raw_path, record.headers
-            )
+        if record.path.startswith(PREFIX):
+            return await answer_data(self.app.service, record)
         operation = _route(record)
         if isinstance(operation, Reply):
             return operation
@@ -211,6 +213,19 @@ class Exchange:
             await asyncio.sleep(size / rate)
 
 
+async def _read_body(request: web.BaseRequest) -> bytes | Reply:
+    """The body, or the gateway's refusal of one that is too large or cannot be unpacked."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+        # Some clients do not send their body before they have read this.
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        return gateway_reply(413, "I413RL", "request body too large")
+    except web.RequestPayloadError:
+        return gateway_reply(400, "I400BD", "invalid request body")
+
+
 def respond(reply: Reply) -> web.Response:
     """The reply as aiohttp sends it."""
     return web.Response(status=reply.status, body=reply.body or None, headers=_headers(reply))
@@ -223,9 +238,7 @@ def _headers(reply: Reply) -> dict[str, str]:
 def _route(record: RequestRecord) -> Operation | Reply:
     """The operation, or the reply for a path that has none."""
     path = record.operation if record.path.startswith(f"{_VERSION}/") else ""
-    if path not in (GET_PATHS if record.method == "GET" else POST_PATHS) or (
-        record.method not in ("GET", "POST")
-    ):
+    if path not in _PATHS.get(record.method, ()):
         return gateway_reply(404, "I404NF", "API not found")
     operation = OPERATIONS.get(path)
     if operation is None:

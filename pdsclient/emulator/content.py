@@ -89,7 +89,7 @@ class Digests:
 
 
 class Content:
-    """One revision of one file, open for reading; close it, or use it in ``with``.
+    """One revision of one file, open for reading until closed, or until nobody refers to it.
 
     Attributes:
         size: bytes.

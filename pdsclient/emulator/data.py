@@ -1,4 +1,8 @@
-"""The data plane: signed URLs and what is read through them, with the manners of OSS."""
+"""The data plane: signed URLs and what is read through them, with the manners of OSS.
+
+Contents are not closed here: when a request is cancelled, a thread may still be reading. They are
+when nobody refers to them any more.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,7 @@ from pdsclient.emulator.replies import Reply, request_id, xml_reply
 
 if TYPE_CHECKING:
     from pdsclient.emulator.content import Content
+    from pdsclient.emulator.requestlog import RequestRecord
     from pdsclient.emulator.service import Service
 
 __all__ = ["Signer", "answer_data"]
@@ -24,7 +29,8 @@ __all__ = ["Signer", "answer_data"]
 PREFIX = "/data/"
 _ACCESS_KEY_ID = "EMULATOR"
 _CHUNK = 256 * 1024
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+# More digits than a size has are nonsense.
+_RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 
 
 class DataError(Exception):
@@ -77,16 +83,16 @@ class Signer:
         text = "&".join([f"{key}={_quoted(value)}" for key, value in sent.items()])
         return f"{base_url}{PREFIX}{'%2F'.join(map(_quoted, parts))}?{text}"
 
-    def check(self, method: str, content_type: str, raw_path: str) -> Target:
+    def check(self, request: RequestRecord) -> Target:
         """What the URL is for; DataError 403 for a wrong signature or one that has expired."""
-        path, _, text = raw_path.partition("?")
-        name = unquote(path.removeprefix(PREFIX))
-        query = dict(parse_qsl(text, keep_blank_values=True))
+        name = unquote(request.path.removeprefix(PREFIX))
+        query = dict(parse_qsl(request.query, keep_blank_values=True))
         signature = query.pop("Signature", None)
         query.pop("OSSAccessKeyId", None)
         if signature is None:
             raise DataError(403, "AccessDenied", "Anonymous access is forbidden.")
-        if not self._is_right(signature, method, content_type, name, query):
+        content_type = request.headers.get("content-type", "")
+        if not self._is_right(signature, request.method, content_type, name, query):
             raise DataError(
                 403,
                 "SignatureDoesNotMatch",
@@ -107,32 +113,26 @@ class Signer:
     def _signature(
         self, method: str, content_type: str, name: str, query: Mapping[str, str]
     ) -> str:
-        pairs = "&".join([f"{key}={query[key]}" for key in sorted(query)])
-        text = f"{method}\n{content_type}\n{name}\n{pairs}"
-        digest = hmac.digest(self._key, text.encode(errors="surrogatepass"), "sha1")
+        # Quoted, so that no value can pass for a separator and what comes behind it.
+        pairs = "&".join([f"{_quoted(key)}={_quoted(query[key])}" for key in sorted(query)])
+        text = f"{method}\n{content_type}\n{_quoted(name)}\n{pairs}"
+        digest = hmac.digest(self._key, text.encode(errors="surrogateescape"), "sha1")
         return b64encode(digest).decode()
 
 
 def _quoted(text: str) -> str:
     # Ids and numbers need no quoting, and a page holds hundreds of them.
-    return text if text.isascii() and text.isalnum() else quote(text, safe="")
+    return text if text.isascii() and text.isalnum() else quote(text, safe="", errors="replace")
 
 
-async def answer_data(
-    service: Service, method: str, raw_path: str, headers: Mapping[str, str]
-) -> Reply:
+async def answer_data(service: Service, request: RequestRecord) -> Reply:
     """The bytes that a signed URL stands for, or an error in XML."""
     try:
-        content_type = headers.get("content-type", "")
-        target = service.signer.check(method, content_type, raw_path)
+        target = service.signer.check(request)
         content = await service.read(service.store.open_content, target.drive_id, target.file_id)
         if content is None:
             raise missing_object()
-        try:
-            return await _content_reply(service, target, content, headers.get("range"))
-        except BaseException:
-            await service.use_files(content.close)
-            raise
+        return await _content_reply(service, target, content, request.headers.get("range"))
     except DataError as error:
         return error.reply()
 
@@ -196,13 +196,10 @@ async def _chunks(
     service: Service, content: Content, first: int, length: int
 ) -> AsyncIterator[bytes]:
     """The bytes as they are read; fewer than promised when the file shrinks meanwhile."""
-    try:
-        end = first + length
-        while first < end:
-            chunk = await service.use_files(content.read, first, min(_CHUNK, end - first))
-            if not chunk:
-                return
-            yield chunk
-            first += len(chunk)
-    finally:
-        await service.use_files(content.close)
+    end = first + length
+    while first < end:
+        chunk = await service.use_files(content.read, first, min(_CHUNK, end - first))
+        if not chunk:
+            return
+        yield chunk
+        first += len(chunk)

@@ -7,6 +7,7 @@ at it. Both give themselves away by a header: ``Origin`` or ``Sec-Fetch-Site``, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
@@ -15,6 +16,7 @@ from pdsclient.emulator.replies import Reply, error_reply
 __all__ = ["Guard", "is_loopback"]
 
 _BROWSER_HEADERS = ("Origin", "Sec-Fetch-Site")
+_HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^:@\[\]]+))(?::[0-9]*)?")
 
 
 class Guard:
@@ -34,8 +36,10 @@ class Guard:
         return None
 
     def _is_own(self, host: str) -> bool:
-        bare, end = (host[1:], "]") if host.startswith("[") else (host, ":")
-        name = bare.partition(end)[0].lower()
+        parts = _HOST.fullmatch(host)
+        if parts is None:
+            return False
+        name = (parts[1] or parts[2]).lower()
         if name in self._hosts:
             return True
         # Addresses cannot be rebound as names can.

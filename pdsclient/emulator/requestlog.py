@@ -49,7 +49,7 @@ class RequestRecord:
     @property
     def share_token(self) -> str | None:
         """The share token that was sent."""
-        return self.headers.get("x-share-token")
+        return self.headers.get("x-share-token") or None
 
     @property
     def data(self) -> Any:

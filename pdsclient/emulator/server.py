@@ -140,9 +140,11 @@ class Emulator:
     async def aclose(self) -> None:
         """Stop listening, interrupt what is under way, end the threads."""
         runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
-        await self._service.aclose()
+        try:
+            if runner is not None:
+                await runner.cleanup()
+        finally:
+            await self._service.aclose()
 
     async def _listen(self) -> None:
         server = web.Server(
@@ -162,7 +164,7 @@ class Emulator:
     def _furnish(self) -> None:
         """The default user and drive, and the directory's files; on the writing thread."""
         store = self._service.store
-        if store.drive(self.drive_id) is None:
+        if not store.has_drive(self.drive_id):
             store.put_drive(self.drive_id, owner=_OWNER, drive_name="Default", default=True)
         self._service.identity.put_user(_OWNER, role="superadmin", default_drive_id=self.drive_id)
         if self._directory is not None:

@@ -30,12 +30,12 @@ def _choice(default: str, *others: str) -> Any:
     return field(default=default, validator=_one_of(default, *others))
 
 
-def _not_negative(_: object, attribute: Any, value: float) -> None:
+def not_negative(_: object, attribute: Any, value: float) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
         raise InvalidRequest(f"{attribute.name} must be a number of seconds, zero or more")
 
 
-def _positive(_: object, attribute: Any, value: Any) -> None:
+def positive(_: object, attribute: Any, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         raise InvalidRequest(f"{attribute.name} must be a number above zero")
 
@@ -70,19 +70,19 @@ class Settings:
     """
 
     match_mode: Literal["substring", "tokens"] = _choice("substring", "tokens")
-    index_delay_s: float = field(default=0.0, validator=_not_negative)
+    index_delay_s: float = field(default=0.0, validator=not_negative)
     keywords: Literal["any-case", "lower-case"] = _choice("any-case", "lower-case")
     empty_query: Literal["error", "everything"] = _choice("error", "everything")
     search_order: ListOrder = field(default="created_at ASC", validator=_one_of(*_ORDERS))
     list_order: ListOrder = field(default="created_at ASC", validator=_one_of(*_ORDERS))
-    result_window: int | None = field(default=None, validator=validators.optional(_positive))
+    result_window: int | None = field(default=None, validator=validators.optional(positive))
     pages: Literal["full", "short", "empty"] = _choice("full", "short", "empty")
     end_marker: Literal["empty", "missing", "null"] = _choice("empty", "missing", "null")
     empty_items: Literal["list", "null", "missing"] = _choice("list", "null", "missing")
     total_count: Literal["exact", "missing", "estimated", "wrong"] = _choice(
         "exact", "missing", "estimated", "wrong"
     )
-    marker_life_s: float | None = field(default=None, validator=validators.optional(_positive))
+    marker_life_s: float | None = field(default=None, validator=validators.optional(positive))
     trashed_get: Literal["file", "forbidden", "missing"] = _choice("file", "forbidden", "missing")
     missing_parent: Literal["error", "empty"] = _choice("error", "empty")
     not_found_status: Literal[404, 400] = field(default=404, validator=validators.in_((404, 400)))
@@ -108,6 +108,6 @@ class RateLimit:
         per: one bucket for the whole domain, or one for each operation.
     """
 
-    per_second: float = field(validator=_positive)
-    burst: float | None = field(default=None, validator=validators.optional(_positive))
+    per_second: float = field(validator=positive)
+    burst: float | None = field(default=None, validator=validators.optional(positive))
     per: Literal["domain", "operation"] = _choice("domain", "operation")

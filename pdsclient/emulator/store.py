@@ -97,7 +97,11 @@ class Store:
         self._lock = threading.RLock()
         place = Database(database)
         self._writer = place.connect()
-        prepare(self._writer, {"match_mode": match_mode, "lagging": self.lagging})
+        try:
+            prepare(self._writer, {"match_mode": match_mode, "lagging": self.lagging})
+        except BaseException:
+            self._writer.close()
+            raise
         self._files = Files(
             self._writer,
             clock=clock,
@@ -161,6 +165,10 @@ class Store:
                 "owner = excluded.owner, is_default = excluded.is_default, json = excluded.json",
                 (drive_id, owner, default, _encode(wire)),
             )
+
+    def has_drive(self, drive_id: str) -> bool:
+        """Whether there is a drive with this id."""
+        return self._number(drive_id) is not None
 
     def drive(self, drive_id: str) -> Drive | None:
         """The drive with this id."""

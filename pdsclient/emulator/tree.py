@@ -63,7 +63,11 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Served:
-    """An open file of the tree."""
+    """An open file of the tree, until it is closed or nobody refers to it.
+
+    A request may be cancelled at any moment, also while a thread opens or reads the file for it:
+    only the last reference knows when nobody reads any more.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
@@ -79,6 +83,9 @@ class Served:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+    def __del__(self) -> None:
+        self.close()
 
 
 @attrs.frozen

@@ -409,6 +409,8 @@ class _Load:
     def rows(self, given: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
         """The rows, each folder of a path before what it holds."""
         for index, item in enumerate(given):
+            if not isinstance(item, Mapping):
+                raise InvalidRequest(f"rows[{index}]: a mapping is needed, not {item!r}")
             try:
                 made = list(self._with_folders(item))
             except InvalidRequest as error:

@@ -84,6 +84,16 @@ def test_ctrl_c_ends_a_write_that_nobody_reads(spawn: Any, many: Path) -> None:
     assert process.stderr.read() == b""
 
 
+def test_second_ctrl_c_does_not_wait(spawn: Any, many: Path) -> None:
+    """Pressed again, Ctrl-C ends the command whatever it is busy with, still without a word."""
+    process = spawn("emulator", "--dir", many)
+    dict(_read_greeting(process.stdout))
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) in (0, ENDED_BY_CTRL_C)
+    assert process.stderr.read() == b""
+
+
 def test_full_disk_is_said(spawn: Any, many: Path) -> None:
     """Output that cannot be written is an error, not a traceback."""
     with open("/dev/full", "wb") as full:

@@ -14,6 +14,7 @@ from pdsclient import (
     NotSent,
     OutcomeUnknown,
     PDSError,
+    RateLimit,
     RateLimited,
     RetryPolicy,
     ServiceFailure,
@@ -312,6 +313,36 @@ async def test_queueing_for_a_connection_costs_no_timeout(server, make_client):
     await asyncio.gather(*(client.post_api(READ) for _ in range(5_000)))
     assert len(server.seen) == 5_000
     assert server.most_in_flight <= 20
+
+
+async def test_a_burst_is_paced_from_its_first_429_on(server, make_client):
+    """What still queues for a connection when the rate becomes known keeps to it.
+
+    400 calls at once meet a server that accepts 30: none fails, and few are refused.
+    """
+    accepted = 0
+
+    def answer(seen):
+        nonlocal accepted
+        accepted += 1
+        return (200, {}) if accepted <= 30 or accepted % 3 else (429, b"")
+
+    server.handler = answer
+    client = make_client(max_connections=20)
+    results = await asyncio.gather(*(client.post_api(READ) for _ in range(400)))
+    assert len(results) == 400
+
+
+async def test_fail_fast_raises_without_a_retry(server, make_client):
+    """The limiter's own refusal is no reply that could be asked for again."""
+    limit = RateLimit(per_second=1, fail_fast=True)
+    client = make_client(rate_limit=limit)
+    await client.post_api(READ)
+    with pytest.raises(RateLimited) as caught:
+        await client.post_api(READ)
+    assert caught.value.type == "ClientError"
+    assert caught.value.attempts == 0
+    assert len(server.seen) == 1
 
 
 async def test_the_rate_follows_a_429(server, make_client):

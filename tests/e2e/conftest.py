@@ -1,13 +1,15 @@
 """The client against the emulator, both in this process, over real HTTP on loopback.
 
-Data moves in real time. Everything that expires, and every wait of the client, is measured by the
-emulator's clock, which the client shares: a wait moves it on at once.
+Bytes move in real time. Everything that expires, and every wait of the client, is measured by the
+emulator's clock, which stands still until somebody moves it, and which the client shares: it
+waits by moving the clock.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -27,6 +29,19 @@ FILES: list[dict[str, Any]] = [
 ]
 
 
+class StandingClock:
+    """Time that does not pass by itself."""
+
+    def __init__(self) -> None:
+        self._wall, self._monotonic = time.time(), time.monotonic()
+
+    def time(self) -> float:
+        return self._wall
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+
 class World:
     """An emulator, a client of it, and what happened to both.
 
@@ -40,9 +55,7 @@ class World:
         self.emulator = emulator
         self.slept: list[float] = []
         self.ids: dict[str, str] = {}
-        self.client = self.connect(
-            token_info=emulator.token_info, refresh_token_fun=self.exchange
-        )
+        self.client = self.connect(token_info=emulator.token_info, refresh_token_fun=self.exchange)
         self._clients = [self.client]
 
     def connect(self, **fields: Any) -> AsyncPDSClient:
@@ -70,10 +83,10 @@ class World:
         }
         return await self.client.post_auth_anonymous("/oauth/token", data)
 
-    async def fill(self) -> None:
-        """Put FILES into the default drive, and let the search index see them."""
-        names = [row.get("name") or row["path"].rpartition("/")[2] for row in FILES]
-        self.ids = dict(zip(names, await self.emulator.add_files(FILES), strict=True))
+    async def fill(self, files: Sequence[Mapping[str, Any]]) -> None:
+        """Put files into the default drive, and let the search index see them."""
+        names = [row.get("name") or row["path"].rpartition("/")[2] for row in files]
+        self.ids = dict(zip(names, await self.emulator.add_files(files), strict=True))
         self.emulator.clock.advance(self.emulator.settings.index_delay_s)
 
     @property
@@ -94,11 +107,13 @@ Start = Callable[..., AbstractAsyncContextManager[World]]
 
 
 @asynccontextmanager
-async def _start(**options: Any) -> AsyncIterator[World]:
+async def _start(
+    files: Sequence[Mapping[str, Any]] = FILES, **options: Any
+) -> AsyncIterator[World]:
     before = asyncio.all_tasks()
-    async with Emulator(**options) as emulator:
+    async with Emulator(clock=StandingClock(), **options) as emulator:
         world = World(emulator)
-        await world.fill()
+        await world.fill(files)
         async with world.client:
             yield world
     await asyncio.sleep(0)
@@ -145,5 +160,3 @@ async def other_host() -> AsyncIterator[OtherHost]:
 @pytest.fixture(autouse=True)
 def _no_blocking_calls(blocking_calls_fail: None) -> None:
     """Client and emulator share a loop here; neither may hold it up."""
-
-

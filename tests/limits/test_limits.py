@@ -64,30 +64,31 @@ def learn(limits: RateLimiter, clock: ManualClock, per_second: int, group: str =
 
 class TestRetryBudget:
     def test_retries_take_and_successes_give(self) -> None:
-        """500 buy 100 retries; 5 successes buy the next one."""
+        """500 buy 100 retries at 5 each; 5 successes buy the next one."""
         budget = RetryBudget()
-        assert sum(budget.withdraw() for _ in range(1_000)) == 100
+        assert sum(budget.withdraw(5) for _ in range(1_000)) == 100
         for _ in range(4):
             budget.refund()
-        assert not budget.can_pay
-        assert not budget.withdraw()
+        assert not budget.can_pay(5)
+        assert not budget.withdraw(5)
+        assert budget.can_pay(4)
         budget.refund()
-        assert budget.can_pay
-        assert budget.withdraw()
-        assert not budget.can_pay
+        assert budget.can_pay(5)
+        assert budget.withdraw(5)
+        assert not budget.can_pay(1)
 
     def test_successes_do_not_pile_up_above_the_capacity(self) -> None:
         """A long healthy time does not buy a longer storm."""
         budget = RetryBudget(10)
         for _ in range(1_000):
             budget.refund()
-        assert [budget.withdraw() for _ in range(3)] == [True, True, False]
+        assert [budget.withdraw(5) for _ in range(3)] == [True, True, False]
 
     def test_without_capacity_nothing_is_repeated(self) -> None:
         """A budget of 0 switches retries off for good."""
         budget = RetryBudget(0)
         budget.refund()
-        assert not budget.withdraw()
+        assert not budget.withdraw(1)
 
 
 class TestRateLimit:

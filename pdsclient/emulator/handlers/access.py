@@ -62,7 +62,7 @@ def find_place(call: Call, address: Address) -> Place:
 
 def check_drive(call: Call, drive_id: str) -> None:
     """ServiceError when the drive does not exist or is not open to the caller."""
-    if call.store.drive(drive_id) is None:
+    if not call.store.has_drive(drive_id):
         raise missing_drive(drive_id)
     user = call.caller.user
     if user is None or not (user.is_admin or call.store.may_access(user.user_id, drive_id)):

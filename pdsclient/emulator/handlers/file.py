@@ -45,6 +45,7 @@ from pdsclient.query import F, OrderTerm, Query, parse_order_by, parse_query
 _MOST_DRIVES = 10
 _LONGEST_QUERY = 4096
 _LONGEST_ORDER = 128
+_MOST_KEYS = 5
 _CATEGORIES = ("app", "zip", "image", "doc", "video", "audio", "others")
 _QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'')
 _GENERAL = Place("")
@@ -85,10 +86,10 @@ class Search:
 
 async def search(call: Call) -> Reply:
     """``/file/search``: with a marker, the query and order of the first page count."""
+    drive_ids = _drive_ids(call.params)
     paging = Paging.read(call, "search")
     look = Look.read(call)
     wants_total = call.params.flag("return_total_count")
-    drive_ids = _drive_ids(call.params)
     wanted = Search.from_list(paging.spec) if paging.spec else Search.read(call, drive_ids)
     if wanted.drive_ids != drive_ids:
         raise refused_marker()
@@ -190,9 +191,12 @@ def parse_search(text: str | None) -> Query | None:
 def parse_order(text: str) -> tuple[OrderTerm, ...]:
     """The order; ServiceError when it is malformed or names a field that cannot be sorted by."""
     try:
-        return parse_order_by(text).terms
+        terms = parse_order_by(text).terms
     except InvalidRequest as error:
         raise refused("order_by", error) from None
+    if len(terms) > _MOST_KEYS:
+        raise out_of_range("order_by")
+    return terms
 
 
 # ---- list
@@ -381,6 +385,8 @@ def _overrides(params: Params, row: FileRow) -> dict[str, str]:
     overrides = {"response-content-disposition": f"attachment; filename*=UTF-8''{name}"}
     content_type = params.text("response_content_type")
     if content_type is not None:
+        if not content_type.isprintable():
+            raise invalid("response_content_type")
         overrides["response-content-type"] = content_type
     return overrides
 
@@ -393,12 +399,9 @@ async def _checks(call: Call, row: FileRow) -> dict[str, Any]:
     content = await call.service.read(call.store.open_content, row.drive_id, row.file_id)
     if content is None:
         raise missing_file(call, row.file_id)
-    try:
-        if "crc64_hash" not in checks:
-            checks["crc64_hash"] = await call.service.use_files(content.crc64)
-        if "content_hash" not in checks:
-            checks["content_hash"] = await call.service.use_files(content.sha1)
-            checks["content_hash_name"] = "sha1"
-    finally:
-        await call.service.use_files(content.close)
+    if "crc64_hash" not in checks:
+        checks["crc64_hash"] = await call.service.use_files(content.crc64)
+    if "content_hash" not in checks:
+        checks["content_hash"] = await call.service.use_files(content.sha1)
+        checks["content_hash_name"] = "sha1"
     return {name: value for name, value in checks.items() if value is not None}
