@@ -101,30 +101,19 @@ def resolve(options: RequestOptions, config: ClientConfig) -> Settings:
 class Call:
     """The state of one call."""
 
-    __slots__ = (
-        "anonymous",
-        "body",
-        "content_type",
-        "ends_at",
-        "exchanged",
-        "hold",
-        "kind",
-        "last_error",
-        "may_have_happened",
-        "on_the_wire",
-        "paced",
-        "repeats",
-        "reply",
-        "sends",
-        "settings",
-        "share",
-        "share_exchanged",
-        "started_at",
-        "target",
-        "token",
-        "url",
-        "waited_for",
-    )
+    # Where every call begins stands here and not in __init__: a successful call changes little
+    # of it, and pays only for that.
+    sends = 0
+    repeats = 0  # sends that a renewed token made necessary; no retries
+    exchanged = share_exchanged = False
+    may_have_happened = on_the_wire = False
+    paced = False  # by the limiter, for the next send
+    hold: Callable[[Call], Awaitable[None]]  # what keeps it from leaving
+    ends_at = math.inf
+    last_error: PDSError | None = None
+    reply: _protocol.Reply | None = None
+    token = share = ANONYMOUS  # what was sent last, or is to be sent next
+    waited_for = -1  # the state of the sources that `token` and `share` belong to
 
     def __init__(
         self,
@@ -144,17 +133,6 @@ class Call:
         self.kind = kind
         self.anonymous = anonymous
         self.content_type = content_type
-        self.sends = 0
-        self.repeats = 0  # sends that a renewed token made necessary; no retries
-        self.exchanged = self.share_exchanged = False
-        self.may_have_happened = self.on_the_wire = False
-        self.paced = False  # by the limiter, for the next send
-        self.hold: Callable[[Call], Awaitable[None]]  # what keeps it from leaving
-        self.ends_at = math.inf
-        self.last_error: PDSError | None = None
-        self.reply: _protocol.Reply | None = None
-        self.token = self.share = ANONYMOUS  # what was sent last, or is to be sent next
-        self.waited_for = -1  # the state of the sources that `token` and `share` belong to
 
     @property
     def repeatable(self) -> bool:

@@ -95,15 +95,19 @@ def encode(data: Mapping[str, Any] | None) -> bytes:
     Raises:
         InvalidRequest: a value that JSON or the service has no form for, with its path.
     """
+    if (
+        type(data) is dict
+        and _KEYS.issuperset(map(type, data))
+        and _HARMLESS.issuperset(map(type, data.values()))
+    ):
+        try:
+            return _encode(data)
+        except (TypeError, ValueError):
+            pass  # A broken text or number: the careful way says which.
     if data is None:
         return b"{}"
     if not isinstance(data, Mapping):
         raise InvalidRequest(f"data must be a mapping, not {type(data).__name__}")
-    if _KEYS.issuperset(map(type, data)) and _HARMLESS.issuperset(map(type, data.values())):
-        try:
-            return _encode(data)
-        except (TypeError, ValueError):
-            pass  # No dict, or a broken text or number: the careful way says which.
     return _encode(_plain(data, "data", _DEEPEST))
 
 

@@ -146,13 +146,15 @@ class Shared:
         """Once, whoever asks; the others wait for it."""
         self.transport.check_loop()
         if self._closing is not None:
-            await asyncio.shield(self._closing)
+            # Except those that it waits for.
+            if not self.events.is_dispatching() and not in_exchange():
+                await asyncio.shield(self._closing)
             return
         self._closing = asyncio.get_running_loop().create_future()
         self.closed = True
         try:
-            for source in list(self.sources):
-                await source.aclose(timeout_s=DRAIN_S)
+            # At once: each of many views may be in the middle of a refresh.
+            await asyncio.gather(*(source.aclose(timeout_s=DRAIN_S) for source in self.sources))
             await self.events.drain(DRAIN_S)
         finally:
             try:
@@ -268,7 +270,7 @@ class Engine:
         )
         error.__cause__ = call.last_error
         self._settle(call, error)
-        raise error from call.last_error
+        raise error  # its cause may have been replaced by a summary
 
     async def _call(self, call: Call) -> Any:
         shared = self.shared
@@ -303,10 +305,11 @@ class Engine:
             raise
 
     def _decode(self, call: Call, reply: _protocol.Reply) -> Any:
-        if not reply.body and (call.kind is None or reply.status == 204):
-            return None if call.kind is None else call.kind()
+        if not reply.body and call.kind is None:
+            return None
+        nothing = b"{}" if reply.status == 204 else b""  # as a model
         try:
-            return _codec.decode(reply.body, call.kind)
+            return _codec.decode(reply.body or nothing, call.kind)
         except DecodeError as bare:
             reason = bare.message
         raise _protocol.undecodable(reply, reason, self._known(call))
@@ -362,10 +365,10 @@ class Engine:
         if token is None:
             # A share token can stand alone (pds-service.md 2.6).
             alone = share.header is not None and self.tokens.is_empty
-            known = self.tokens.token_info
+            before = self.tokens.exchanges
             token = ANONYMOUS if alone else await self.tokens.get()
             # A token fetched for this call is its one exchange.
-            call.exchanged |= token.info is not known
+            call.exchanged |= self.tokens.exchanges > before
         call.token, call.share = token, share
         call.waited_for = self._news()
 

@@ -12,69 +12,56 @@ import asyncio
 import math
 
 
-class Watch:
-    """A limit on what one task does now."""
-
-    __slots__ = ("_cancelling", "_fired", "overdue_at", "task")
-
-    def __init__(self, task: asyncio.Task[object], overdue_at: float) -> None:
-        self.task = task
-        self.overdue_at = overdue_at
-        self._cancelling = task.cancelling()
-        self._fired = False
-
-    def fire(self) -> None:
-        """Interrupt the task; it learns from ``is_mine`` that it was not cancelled."""
-        self._fired = True
-        self.overdue_at = math.inf
-        self.task.cancel()
-
-    def is_mine(self) -> bool:
-        """Whether a CancelledError came from here, and from nobody else as well.
-
-        The request for cancellation is taken back, as ``asyncio.timeout`` does it.
-        """
-        return self._fired and self.task.uncancel() <= self._cancelling
-
-
 class Watchdog:
-    """Watches the requests of one event loop; sleeps while there are none."""
+    """Limits what tasks of one event loop do now; sleeps while there is nothing to limit."""
 
-    __slots__ = ("_alarm", "_alarm_at", "_loop", "_watches")
+    __slots__ = ("_alarm", "_alarm_at", "_loop", "_watched")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._watches: set[Watch] = set()
+        # When each task is overdue, and how often its cancellation had been asked for before.
+        # A task that was interrupted is never overdue.
+        self._watched: dict[asyncio.Task[object], tuple[float, int]] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = math.inf
 
-    def watch(self, limit_s: float) -> Watch:
-        """Begin to limit the current task; ``forget`` must follow."""
+    def watch(self, limit_s: float) -> asyncio.Task[object]:
+        """The current task, which is limited from now on; ``forget`` must follow."""
         task = asyncio.current_task(self._loop)
         assert task is not None  # requests are made by coroutines, which run in tasks
-        watch = Watch(task, self._loop.time() + limit_s)
-        self._watches.add(watch)
-        if watch.overdue_at < self._alarm_at:
-            self._set_alarm(watch.overdue_at)
-        return watch
+        overdue_at = self._loop.time() + limit_s
+        self._watched[task] = overdue_at, task.cancelling()
+        if overdue_at < self._alarm_at:
+            self._set_alarm(overdue_at)
+        return task
 
-    def forget(self, watch: Watch) -> None:
-        """End a limit."""
-        self._watches.discard(watch)
+    def forget(self, task: asyncio.Task[object]) -> bool:
+        """End a limit; whether the task was interrupted from here, and by nobody else as well.
+
+        The request for cancellation is taken back, as ``asyncio.timeout`` does it, whatever has
+        become of the CancelledError.
+        """
+        overdue_at, cancelling = self._watched.pop(task)
+        return overdue_at == math.inf and task.uncancel() <= cancelling
 
     def close(self) -> None:
-        """Cancel the timer."""
+        """Cancel the timer; while there are limits left, it ends with the last of them."""
+        if not self._watched:
+            self._cancel_alarm()
+
+    def _cancel_alarm(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
 
     def _set_alarm(self, at: float) -> None:
-        self.close()
+        self._cancel_alarm()
         self._alarm_at = at
         self._alarm = self._loop.call_at(at, self._look) if at < math.inf else None
 
     def _look(self) -> None:
         now = self._loop.time()
-        for watch in self._watches:
-            if watch.overdue_at <= now:
-                watch.fire()
-        self._set_alarm(min((watch.overdue_at for watch in self._watches), default=math.inf))
+        for task, (overdue_at, cancelling) in self._watched.items():
+            if overdue_at <= now:
+                self._watched[task] = math.inf, cancelling
+                task.cancel()
+        self._set_alarm(min((at for at, _ in self._watched.values()), default=math.inf))

@@ -33,11 +33,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from attrs import frozen
 
-from pdsclient._checks import check_header_value
+from pdsclient._checks import check_token
 from pdsclient._clock import Clock
 from pdsclient._secrets import WithheldCause, mask_text, safe_cause
 from pdsclient._times import render_time
-from pdsclient.errors import AuthError, InvalidRequest, PDSError, RefreshFailed
+from pdsclient.errors import AuthError, ClientClosed, InvalidRequest, PDSError, RefreshFailed
 from pdsclient.token_store import TokenStore
 from pdsclient.tokens import TokenInfo
 
@@ -97,6 +97,7 @@ class _Flight:
         "running",
         "settled",
         "superseded",
+        "task",
     )
 
     def __init__(self, owner: _Source, refused: int, *, asks: bool) -> None:
@@ -110,6 +111,7 @@ class _Flight:
         self.superseded = False
         self.settled = asyncio.get_running_loop().create_future()
         self.patience: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
 
     def settle(self) -> None:
         """Wake all waiters, unless their loop was closed under them."""
@@ -168,6 +170,7 @@ class _Source(abc.ABC):
         self._cause: BaseException | None = None
         self._token: Token | None = None
         self._generation = 0
+        self.exchanges = 0  # that put a token in force; to ask a provider is none
         self._look_at = -math.inf  # until then the token is sent without a further thought
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = asyncio.Lock()
@@ -175,6 +178,7 @@ class _Source(abc.ABC):
         self._refused_generation = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._known_secrets: deque[str] = deque(maxlen=_REMEMBERED_SECRETS)
+        self._closed = False
 
     # -- what a call needs
 
@@ -247,9 +251,15 @@ class _Source(abc.ABC):
         return None
 
     async def aclose(self, *, timeout_s: float) -> None:
+        """Begin no exchange any more, and drain."""
+        self._closed = True
+        await self.drain(timeout_s=timeout_s)
+
+    async def drain(self, *, timeout_s: float) -> None:
         """Let an exchange under way end within the time, then cancel it; no task is left."""
         self._attach()
-        tasks = self._tasks - {asyncio.current_task()}
+        # A function of the caller's that closes the client must not wait for itself.
+        tasks = self._tasks - {flight.task for flight in _INSIDE.get()}
         if not tasks:
             return
         try:
@@ -360,9 +370,11 @@ class _Source(abc.ABC):
     def _join(self, *, asks: bool) -> _Flight:
         if self._flight is not None:
             return self._flight
+        if self._closed:
+            raise ClientClosed("the client is closed; make a new one")
         flight = self._flight = _Flight(self, self._refused_generation, asks=asks)
         self._plan()
-        self._spawn(self._fly(flight))
+        flight.task = self._spawn(self._fly(flight))
         return flight
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -670,6 +682,7 @@ class TokenSource(_Source):
         finally:
             # Also when saving was cancelled: the old token is dead, this one is all there is.
             if not flight.superseded:
+                self.exchanges += 1
                 # The wall clock has no say, nor has a lifetime of nothing: no clock, however
                 # wrong, can make a token that was just issued look old.
                 life_s = info.expires_in or math.inf
@@ -811,7 +824,7 @@ class ShareTokenSource(_Source):
 
     def set(self, share_token: str) -> None:
         """Put another share token in force; an exchange under way is for nothing."""
-        self._replace(check_header_value("share_token", share_token))
+        self._replace(check_token("share_token", share_token))
 
     def remove(self) -> None:
         """Send no share token until ``set`` or ``refresh``, and fetch none."""
@@ -846,7 +859,7 @@ class ShareTokenSource(_Source):
     async def _work(self, flight: _Flight) -> None:
         assert self._refresh is not None  # a flight is begun only if there is a function
         answer = await _call("refresh_share_token_fun", self._refresh)
-        share_token = check_header_value("the result of refresh_share_token_fun", answer)
+        share_token = check_token("the result of refresh_share_token_fun", answer)
         self._remember(share_token)
         if flight.superseded:
             return

@@ -85,7 +85,7 @@ class ClientEvents:
         self, event: EventName, listener: Listener | None = None
     ) -> Listener | Callable[[Listener], Listener]:
         """Like ``on``, for the next event only."""
-        return self._register(event, listener, self._emitter.once)
+        return self._register(event, listener, self._add_once)
 
     def off(self, event: EventName, listener: Callable[..., object]) -> None:
         """Removes a listener from an event; one that is not registered is no error."""
@@ -96,6 +96,10 @@ class ClientEvents:
     def has(self, event: EventName) -> bool:
         """Whether anybody listens; if not, the arguments of ``emit`` need not be made."""
         return bool(self._emitter.listeners(event))
+
+    def is_dispatching(self) -> bool:
+        """Whether this code runs inside an async listener of this client."""
+        return _listening.get() is self
 
     def muted(self) -> bool:
         """Whether this code runs inside a listener, of this or of another client."""
@@ -116,7 +120,7 @@ class ClientEvents:
             timeout_s: seconds until the rest are cancelled; cancelling has as long again.
         """
         task = self._live_dispatcher()
-        if task is None or _listening.get() is self:
+        if task is None or self.is_dispatching():
             return
         try:
             await asyncio.wait({task}, timeout=timeout_s)
@@ -127,11 +131,16 @@ class ClientEvents:
                 task.cancel()
                 await asyncio.wait({task}, timeout=timeout_s)
 
+    def _add_once(self, event: str, guarded: _Guarded) -> None:
+        # pyee would put it in the place of one that listens for good.
+        if guarded not in self._emitter.listeners(event):
+            self._emitter.once(event, guarded)
+
     def _register(
         self,
         event: EventName,
         listener: Listener | None,
-        add: Callable[[str, Callable[..., object]], object],
+        add: Callable[[str, _Guarded], object],
     ) -> Listener | Callable[[Listener], Listener]:
         _checked_event(event)
 
@@ -182,9 +191,8 @@ class ClientEvents:
         try:
             while self._queue:
                 await self._finish(*self._queue.popleft())
-        except asyncio.CancelledError:
+        finally:
             self._discard_queue()
-            raise
         self._overflowing = False
 
     async def _finish(self, event: str, awaitable: Awaitable[object]) -> None:

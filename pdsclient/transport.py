@@ -25,6 +25,7 @@ import aiohttp
 
 from pdsclient._protocol import Reply, not_sent, outcome_unknown, undecodable
 from pdsclient._secrets import mask_text, without_frames
+from pdsclient._slots import Slots
 from pdsclient._watchdog import Watchdog
 from pdsclient.errors import SERVER_ERROR, ClientClosed, DecodeError, PDSError, WrongEventLoop
 
@@ -53,7 +54,7 @@ class _Home:
         self.loop = loop
         self.session = session
         self.post = session.post
-        self.slots = asyncio.Semaphore(slots)
+        self.slots = Slots(slots)
         self.watchdog = Watchdog(loop)
         self.guard: AsyncGenerator[None, None] | None = None
 
@@ -111,14 +112,19 @@ class Transport:
             home = await self._move_in()
         limits = self._limits.get(timeout_s) or self._limits_for(timeout_s)
         slots = home.slots
-        await slots.acquire()
-        watch = None
+        if slots.free:
+            slots.free -= 1
+        else:
+            await slots.wait()
+        watched = None
         try:
+            if home is not self._home:
+                raise _closed()  # while the request was waiting for its slot
             headers = depart()
             if headers is None:
                 return None
             if timeout_s is not None:
-                watch = home.watchdog.watch(timeout_s)
+                watched = home.watchdog.watch(timeout_s)
             response = await home.post(
                 url,
                 data=body,
@@ -134,17 +140,21 @@ class Transport:
                 response.close()
                 raise
         except asyncio.CancelledError:
-            if watch is None or not watch.is_mine():
+            interrupted = watched is not None and home.watchdog.forget(watched)
+            watched = None
+            if not interrupted:
                 raise
             failure: PDSError = outcome_unknown(f"no complete answer within {timeout_s:g} s")
+        except DecodeError as error:
+            failure = error
         except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
             failure = _translate(error)
         else:
             return Reply(response.status, response.headers, content)
         finally:
-            slots.release()
-            if watch is not None:
-                home.watchdog.forget(watch)
+            slots.give()
+            if watched is not None:
+                home.watchdog.forget(watched)
         cause = failure.__cause__
         # Raised out here so that the foreign error does not hang on as __context__, and without
         # the values that whoever prints local variables must not see.
@@ -188,7 +198,7 @@ class Transport:
         """A session in the running loop; the one of a closed loop is left behind."""
         loop = asyncio.get_running_loop()
         if self._closed:
-            raise ClientClosed("the client is closed; make a new one")
+            raise _closed()
         self.check_loop()
         self._home = home = _Home(
             loop, self._borrowed or self._new_session(), self._max_connections
@@ -247,6 +257,10 @@ class Transport:
         if self._home is not None:
             _left_to_parent.append(self._home)
             self._home = None
+
+
+def _closed() -> ClientClosed:
+    return ClientClosed("the client is closed; make a new one")
 
 
 def _after_fork_in_child() -> None:

@@ -214,7 +214,7 @@ class Exchange:
 
 
 async def _read_body(request: web.BaseRequest) -> bytes | Reply:
-    """The body, or the gateway's refusal of one that is too large or cannot be unpacked."""
+    """The body, or the gateway's refusal of one that is too large."""
     if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
         # Some clients do not send their body before they have read this.
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -222,8 +222,6 @@ async def _read_body(request: web.BaseRequest) -> bytes | Reply:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
         return gateway_reply(413, "I413RL", "request body too large")
-    except web.RequestPayloadError:
-        return gateway_reply(400, "I400BD", "invalid request body")
 
 
 def respond(reply: Reply) -> web.Response:

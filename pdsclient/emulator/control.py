@@ -96,7 +96,7 @@ class ControlPlane:
             return json_reply(await run(parse_json(body)) or {})
         except ServiceError as error:
             return error.reply()
-        except (InvalidRequest, LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, InvalidRequest, LookupError, TypeError, ValueError) as error:
             return error_reply(400, "InvalidParameter", str(error))
 
     async def _reset(self, _: dict[str, Any]) -> None:

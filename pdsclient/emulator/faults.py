@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from attrs import define, field, frozen
+from attrs import define, field, frozen, validators
 
 from pdsclient.emulator.replies import Reply, error_reply, gateway_reply, json_reply
 from pdsclient.emulator.requestlog import RequestRecord
@@ -268,8 +268,8 @@ class ScriptedFault:
 
     operation: str
     fault: Fault
-    times: int | None = 1
-    after: int = 0
+    times: int | None = field(default=1, validator=validators.instance_of((int, type(None))))
+    after: int = field(default=0, validator=validators.instance_of(int))
     when: Callable[[RequestRecord], bool] | None = None
     used: int = field(default=0, init=False)
     _passed: int = field(default=0, init=False)

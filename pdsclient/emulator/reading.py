@@ -38,6 +38,7 @@ from pdsclient.query import (
     Query,
     comparisons,
 )
+from pdsclient.query.values import LONG_MAX
 
 Position = tuple[Any, ...]
 
@@ -219,7 +220,7 @@ class Reader:
                 count(*) FILTER (WHERE type = 'file') FROM down""",
             (file_id, drive, drive),
         ).fetchone()
-        return int(row[0]), row[1], row[2]
+        return min(int(row[0]), LONG_MAX), row[1], row[2]
 
     def _limit_subtrees(self, most: int = _SUBTREES) -> None:
         if len(self._subtrees) > most:

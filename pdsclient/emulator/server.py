@@ -150,6 +150,8 @@ class Emulator:
         server = web.Server(
             self._app.handle,
             access_log=None,
+            # No source knows of packed requests; to aiohttp, garbage in one is an error of ours.
+            auto_decompress=False,
             handler_cancellation=True,
             keepalive_timeout=self._keepalive_timeout_s,
         )

@@ -32,6 +32,7 @@ from pdsclient.emulator.tree import Origin, Tree
 from pdsclient.emulator.writing import Files, Missing
 from pdsclient.errors import InvalidRequest
 from pdsclient.query import F, MatchMode, OrderTerm, Query
+from pdsclient.query.values import LONG_MAX
 
 __all__ = ["Drive", "FileRow", "Missing", "Page", "Position", "Share", "Store"]
 
@@ -407,13 +408,14 @@ class Store:
         }
         return by_owner | (_decode(extras) if extras else {})
 
-    def id_path(self, row: FileRow) -> str:
-        """``root/<id>/<id>``, the file's own id last."""
-        return "/".join([ROOT, *(file_id for file_id, _, _ in reversed(self._path(row)))])
+    def id_path(self, row: FileRow, tops: Sequence[str] = ()) -> str:
+        """``root/<id>/<id>``, the file's own id last; nothing above a file of ``tops``."""
+        path = self._path(row, tops)
+        return "/".join([ROOT, *(file_id for file_id, _, _ in reversed(path))])
 
-    def name_path(self, row: FileRow) -> str:
-        """``root/<name>/<name>``, the file's own name last."""
-        return "/".join([ROOT, *(name for _, name, _ in reversed(self._path(row)))])
+    def name_path(self, row: FileRow, tops: Sequence[str] = ()) -> str:
+        """``root/<name>/<name>``, the file's own name last; nothing above a file of ``tops``."""
+        return "/".join([ROOT, *(name for _, name, _ in reversed(self._path(row, tops)))])
 
     def dir_size(self, row: FileRow) -> tuple[int, int, int]:
         """Bytes, folders and files below a folder."""
@@ -516,6 +518,7 @@ class Store:
         limit: int,
         after: Position | None = None,
         query: Query | None = None,
+        status: str = "available",
     ) -> Page:
         """What a listing of the link's ``root`` shows: the shared files themselves."""
         share = self.share(share_id)
@@ -523,8 +526,16 @@ class Store:
             return Page([], None)
         if ROOT in share.file_ids:
             return self.list_children(
-                share.drive_id, ROOT, order_by=order_by, limit=limit, after=after, query=query
+                share.drive_id,
+                ROOT,
+                order_by=order_by,
+                limit=limit,
+                after=after,
+                query=query,
+                status=status,
             )
+        if status != "available":
+            return Page([], None)
         number = self._number(share.drive_id)
         assert number is not None
         with self._reading() as reader:
@@ -551,14 +562,15 @@ class Store:
             if source is None:
                 return None
         found = self._read(
-            "SELECT b.content, b.origin, b.revision_id, b.content_type, f.size, f.updated_at "
+            "SELECT b.id, b.content, b.origin, b.revision_id, b.content_type, f.size, "
+            "f.updated_at "
             "FROM drive d JOIN file f ON f.drive = d.id JOIN body b ON b.id = f.id "
             "WHERE d.drive_id = ? AND f.file_id = ? AND f.type = 'file'",
             (drive_id, file_id),
         )
         if not found:
             return None
-        kept, origin, revision_id, content_type, size, updated_at = found[0]
+        number, kept, origin, revision_id, content_type, size, updated_at = found[0]
         if source is None:
             source = Kept(kept) if kept is not None else Generated(revision_id, size)
         return Content(
@@ -568,7 +580,8 @@ class Store:
             revision_id=revision_id,
             modified_at=datetime.fromtimestamp(updated_at / 1000, UTC),
             digests=self._digests,
-            key=(origin or revision_id, size),
+            # The number too: files of one id in two drives have revisions of one id.
+            key=(number, origin or revision_id),
         )
 
     def attach_tree(self, drive_id: str, tree: Tree) -> None:
@@ -629,7 +642,7 @@ class Store:
                 f"WHERE shelf IN (?, ?) AND size > {ABSENT_SQL}",
                 (drive, -drive),
             )
-            self._used_sizes[key] = int(rows[0][0])
+            self._used_sizes[key] = min(int(rows[0][0]), LONG_MAX)
         return self._used_sizes[key]
 
     def _number(self, drive_id: str) -> int | None:
@@ -663,11 +676,13 @@ class Store:
             raise Missing(f"drive {drive_id} has no file {file_id}")
         return row
 
-    def _path(self, row: FileRow) -> list[tuple[str, str, int]]:
+    def _path(self, row: FileRow, tops: Sequence[str] = ()) -> list[tuple[str, str, int]]:
         number = self._number(row.drive_id)
         assert number is not None
         with self._reading() as reader:
-            return reader.path(number, row.file_id)
+            path = reader.path(number, row.file_id)
+        end = next((at for at, (file_id, _, _) in enumerate(path, 1) if file_id in tops), None)
+        return path[:end]
 
     def _origin(self, drive_id: str, file_id: str) -> Origin | None:
         """Where in the served directory the file lies; None if it lies elsewhere."""

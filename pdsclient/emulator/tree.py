@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import msgspec
 
+from pdsclient.errors import InvalidRequest
+
 if TYPE_CHECKING:
     from pdsclient.emulator.store import Store
 
@@ -209,8 +211,13 @@ def serve_tree(store: Store, path: str | os.PathLike[str], drive_id: str) -> Tre
         What was found, and what was left out and why.
 
     Raises:
+        InvalidRequest: the drive holds files already.
         OSError: the path is not a directory, or cannot be opened.
     """
+    if store.scan(drive_id, limit=1).rows:
+        raise InvalidRequest(
+            "directory: the drive holds files already; take a new database for a directory"
+        )
     tree = Tree(path)
     try:
         store.add_files(tree.rows(drive_id), drive_id=drive_id)

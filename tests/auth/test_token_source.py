@@ -486,7 +486,7 @@ async def test_remove_in_the_middle_signs_out(world):
     for error in await asyncio.gather(*calls, return_exceptions=True):
         assert type(error) is AuthError
     world.issuer.gate.set()
-    await source.aclose(timeout_s=5)
+    await source.drain(timeout_s=5)
     assert source.token_info is None
     assert await source.renew(used, may_exchange=True) is None
     with pytest.raises(AuthError, match="removed"):

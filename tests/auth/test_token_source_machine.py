@@ -180,7 +180,7 @@ class SourceMachine(RuleBasedStateMachine):
 
     @rule()
     def another_event_loop(self) -> None:
-        self.run(self.source.aclose(timeout_s=5))
+        self.run(self.source.drain(timeout_s=5))
         self.loop.close()
         self.loop = asyncio.new_event_loop()
 

@@ -51,9 +51,10 @@ async def search_flow(world, chosen):
         assert len(names) == min(expected, chosen.result_window or expected)
         assert names == sorted(names)
     page = await search(**world.drive, query=F.size >= 0, return_total_count=True)
-    assert page.total_count == {"exact": 6, "estimated": 6, "missing": None, "wrong": 13}[
-        chosen.total_count
-    ]
+    assert (
+        page.total_count
+        == {"exact": 6, "estimated": 6, "missing": None, "wrong": 13}[chosen.total_count]
+    )
     recursive = search(**world.drive, query='parent_file_id = "root"', recursive=True)
     assert len(await recursive.collect()) == min(8, chosen.result_window or 8)
 

@@ -30,7 +30,16 @@ LAYERS: dict[str, set[str]] = {
         "tokens",
     },
     "1 protocol": {"_policy", "_protocol"},
-    "2 I/O": {"_watchdog", "auth", "config", "events", "limits", "token_store", "transport"},
+    "2 I/O": {
+        "_slots",
+        "_watchdog",
+        "auth",
+        "config",
+        "events",
+        "limits",
+        "token_store",
+        "transport",
+    },
     "3 core": {"_call", "_core", "operations", "paging", "resources"},
     "5 face and edges": {"__init__", "__main__", "cli", "client", "emulator"},
 }

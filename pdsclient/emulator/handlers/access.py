@@ -24,6 +24,15 @@ class Place:
         """What tells this place from others; markers are bound to it."""
         return f"share:{self.share.share_id}" if self.share else self.drive_id
 
+    @property
+    def tops(self) -> tuple[str, ...]:
+        """The shared files, above which there is nothing to be seen; none in a drive."""
+        return self.share.file_ids if self.share else ()
+
+    def forbids(self, use: str) -> bool:
+        """Whether the share was made without ``download`` or ``preview``."""
+        return self.share is not None and bool(self.share.wire.get(f"disable_{use}"))
+
 
 @frozen
 class Address:

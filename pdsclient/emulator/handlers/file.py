@@ -281,6 +281,7 @@ def _children(call: Call, place: Place, wanted: Listing, paging: Paging) -> Page
             limit=paging.take,
             after=paging.after,
             query=wanted.filter,
+            status=wanted.status,
         )
     if wanted.parent_file_id != "root":
         try:
@@ -375,7 +376,7 @@ def _downloadable(call: Call, address: Address, file_id: str) -> FileRow:
         raise ServiceError(
             400, "InvalidResource.FileTypeFolder", "The resource file_type folder is not valid. "
         )
-    if place.share is not None and place.share.wire.get("disable_download"):
+    if place.forbids("download"):
         raise ServiceError(400, "ShareLink.Forbidden", "download is disabled by the creator")
     return row
 
@@ -402,6 +403,6 @@ async def _checks(call: Call, row: FileRow) -> dict[str, Any]:
     if "crc64_hash" not in checks:
         checks["crc64_hash"] = await call.service.use_files(content.crc64)
     if "content_hash" not in checks:
-        checks["content_hash"] = await call.service.use_files(content.sha1)
-        checks["content_hash_name"] = "sha1"
+        sha1 = await call.service.use_files(content.sha1)
+        checks |= {"content_hash": sha1, "content_hash_name": sha1 and "sha1"}
     return {name: value for name, value in checks.items() if value is not None}

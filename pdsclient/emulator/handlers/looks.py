@@ -10,7 +10,7 @@ from attrs import frozen
 from pdsclient.emulator.handlers.access import Place
 from pdsclient.emulator.replies import invalid
 from pdsclient.emulator.service import Call
-from pdsclient.emulator.store import FileRow
+from pdsclient.emulator.store import FileRow, Share
 
 _MOST_THUMBNAILS = 5
 _SINGLE = ("image_thumbnail_process", "video_thumbnail_process", "office_thumbnail_process")
@@ -40,33 +40,35 @@ class Look:
 
     def show(self, call: Call, place: Place, row: FileRow) -> bytes:
         """The file as JSON; runs on a thread of the store."""
-        shown = row.json if place.share is None else _as_shared(row, place.share.share_id)
+        shown = row.json if place.share is None else _as_shared(row, place.share)
         if not (self.fields or self.thumbnails):
             return shown
-        extras = self._extras(call, row)
+        extras = self._extras(call, place, row)
         return shown[:-1] + b"," + msgspec.json.encode(extras)[1:] if extras else shown
 
-    def _extras(self, call: Call, row: FileRow) -> dict[str, Any]:
+    def _extras(self, call: Call, place: Place, row: FileRow) -> dict[str, Any]:
         extras: dict[str, Any] = {}
         if "*" in self.fields:
             extras.update(call.store.extras(row))
         if row.type == "file":
-            extras.update(self._urls(call, row))
+            extras.update(self._urls(call, place, row))
         elif "dir_size" in self.fields:
             size, folders, files = call.store.dir_size(row)
             extras["size"] = size
             extras["dir_size_info"] = {"dir_count": folders, "file_count": files}
         if "id_path" in self.fields:
-            extras["id_path"] = call.store.id_path(row)
+            extras["id_path"] = call.store.id_path(row, place.tops)
         if "name_path" in self.fields:
-            extras["name_path"] = call.store.name_path(row)
+            extras["name_path"] = call.store.name_path(row, place.tops)
         return extras
 
-    def _urls(self, call: Call, row: FileRow) -> dict[str, Any]:
+    def _urls(self, call: Call, place: Place, row: FileRow) -> dict[str, Any]:
         urls: dict[str, Any] = {}
-        if not self.fields.isdisjoint({"*", "url", "download_url"}):
+        wants_url = not self.fields.isdisjoint({"*", "url", "download_url"})
+        if wants_url and not place.forbids("download"):
             urls["url"] = urls["download_url"] = self._sign(call, row)
-        if (row.content_type or "").startswith(("image/", "video/")):
+        is_visual = (row.content_type or "").startswith(("image/", "video/"))
+        if is_visual and not place.forbids("preview"):
             if not self.fields.isdisjoint({"*", "thumbnail"}):
                 urls["thumbnail"] = self._sign(call, row, "thumbnail")
             if self.thumbnails:
@@ -88,7 +90,12 @@ class Look:
         )
 
 
-def _as_shared(row: FileRow, share_id: str) -> bytes:
-    """Through a share a file names the share in place of its drive."""
+def _as_shared(row: FileRow, share: Share) -> bytes:
+    """Through a share a file names the share in place of its drive; what is shared lies in
+    ``root``, where a listing shows it and the way up ends."""
     own = len(b'{"drive_id":') + len(msgspec.json.encode(row.drive_id))
-    return b'{"share_id":' + msgspec.json.encode(share_id) + row.json[own:]
+    shown = b'{"share_id":' + msgspec.json.encode(share.share_id) + row.json[own:]
+    if row.file_id not in share.file_ids:
+        return shown
+    parent = b'"parent_file_id":' + msgspec.json.encode(row.parent_file_id)
+    return shown.replace(parent, b'"parent_file_id":"root"', 1)
