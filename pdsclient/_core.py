@@ -330,7 +330,7 @@ class Engine:
         """The headers of a request that leaves now; None if ``call.hold`` has to be awaited.
 
         Asked for when a connection is free: while the request queued for it, the token may have
-        died and the rate may have been limited. The headers are nearly always those of the last call.
+        died and the rate may have been limited. Nearly always they are those of the last call.
         """
         settings = call.settings
         share = settings.share or self.share.ready()

@@ -130,7 +130,10 @@ class AsyncPDSClient:
         Raises:
             AuthError: there is no refresh function.
             RefreshFailed: it failed; the cause says why.
+            WrongEventLoop: the client is in use in another event loop.
         """
+        # Calls are checked by the transport; a refresh may not send anything through it.
+        self._engine.shared.transport.check_loop()
         return await self._engine.tokens.refresh()
 
     # -------------------------------------------------------------------- calls

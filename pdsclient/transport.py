@@ -115,11 +115,9 @@ class Transport:
         if slots.free:
             slots.free -= 1
         else:
-            await slots.wait()
+            await self._queue(home)
         watched = None
         try:
-            if home is not self._home:
-                raise _closed()  # while the request was waiting for its slot
             headers = depart()
             if headers is None:
                 return None
@@ -134,20 +132,14 @@ class Transport:
                 raise_for_status=False,
                 **(self._extra if self._proxies is None else self._proxies.extra(url)),
             )
-            try:
-                content = await self._read(response)
-            except BaseException:
-                response.close()
-                raise
+            content = await self._read(response)
         except asyncio.CancelledError:
             interrupted = watched is not None and home.watchdog.forget(watched)
             watched = None
             if not interrupted:
                 raise
             failure: PDSError = outcome_unknown(f"no complete answer within {timeout_s:g} s")
-        except DecodeError as error:
-            failure = error
-        except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
+        except (DecodeError, aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
             failure = _translate(error)
         else:
             return Reply(response.status, response.headers, content)
@@ -162,12 +154,26 @@ class Transport:
         headers = None
         raise failure from cause
 
+    async def _queue(self, home: _Home) -> None:
+        await home.slots.wait()
+        if home is not self._home:
+            home.slots.give()
+            raise _closed()
+
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         headers = response.headers
-        if aiohttp.hdrs.CONTENT_ENCODING not in headers:
-            length = headers.get(aiohttp.hdrs.CONTENT_LENGTH)
-            if length is not None and int(length) <= self._max_reply_bytes:
-                return await response.read()
+        try:
+            if aiohttp.hdrs.CONTENT_ENCODING not in headers:
+                length = headers.get(aiohttp.hdrs.CONTENT_LENGTH)
+                if length is not None and int(length) <= self._max_reply_bytes:
+                    return await response.read()
+            return await self._read_by_parts(response)
+        except BaseException:
+            response.close()
+            raise
+
+    async def _read_by_parts(self, response: aiohttp.ClientResponse) -> bytes:
+        """The content, counted as it comes: its length is unknown, or known to be too much."""
         parts: list[bytes] = []
         total = 0
         async for part in response.content.iter_chunked(_CHUNK):
@@ -301,6 +307,8 @@ def _translate(error: Exception) -> PDSError:
 
     What aiohttp raises before a connection stands was never sent; everything later is unknown.
     """
+    if isinstance(error, DecodeError):
+        return error  # The reply was too long; nothing of aiohttp's is in it.
     failure = _our_kind(error)
     failure.__cause__ = without_frames(error)
     return failure

@@ -29,7 +29,8 @@ from pdsclient.query.evaluate import match_terms
 Key = tuple[Any, ...]
 Keys = tuple[tuple[str, bool], ...]
 
-_RANGES: Final = {Op.EQ: "=", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
+_LOWER: Final = {Op.EQ: ">=", Op.GT: ">", Op.GE: ">="}
+_UPPER: Final = {Op.EQ: "<=", Op.LT: "<", Op.LE: "<="}
 _FLAGS: Final = {"starred": "starred", "hidden": "hidden"}
 _TEXTS: Final = {
     "name": ("by_name", "name"),
@@ -119,13 +120,35 @@ def after(order: Order, position: Key) -> Sql:
 
 
 @attrs.frozen
+class Range:
+    """The part of an index of a sort key that a query asks for.
+
+    Attributes:
+        lower: conditions on where it begins in ascending order.
+        upper: conditions on where it ends.
+    """
+
+    lower: tuple[Sql, ...] = ()
+    upper: tuple[Sql, ...] = ()
+
+    def parts(self) -> tuple[Sql, ...]:
+        """Both ends."""
+        return self.lower + self.upper
+
+    def starting(self, bounds: Sequence[Sql], *, descending: bool) -> Range:
+        """This range, walked in a direction, with its start replaced."""
+        start = tuple(bounds)
+        return attrs.evolve(self, upper=start) if descending else attrs.evolve(self, lower=start)
+
+
+@attrs.frozen
 class Condition:
     """What is asked of each row, and the indexes that know part of the answer.
 
     Attributes:
         where: true for exactly the rows wanted on the shelf.
         handles: indexes of conditions that every such row satisfies.
-        bounds: handles that are a range of a sort key, under its name, without the SELECT.
+        ranges: handles that are a range of a sort key, under its name.
         fields: the columns that ``where`` reads.
         sole: one handle says it all.
     """
@@ -133,7 +156,7 @@ class Condition:
     where: Sql
     fields: frozenset[str] = frozenset()
     handles: tuple[Sql, ...] = ()
-    bounds: Mapping[str, Sql] = attrs.field(factory=dict)
+    ranges: Mapping[str, Range] = attrs.field(factory=dict)
     sole: bool = False
 
 
@@ -153,13 +176,13 @@ class Handles:
     shelf: Shelf
     match_mode: MatchMode
 
-    def of(self, query: Query) -> tuple[list[Sql], dict[str, Sql]]:
+    def of(self, query: Query) -> tuple[list[Sql], dict[str, Range]]:
         """Every index that all wanted rows are in, and the ranges of sort keys."""
         terms = query.terms if isinstance(query, And) else (query,)
-        bounds = self._bounds(terms)
-        handles = [self._select(f"by_{key}", part) for key, part in bounds.items()]
+        ranges = self._ranges(terms)
+        handles = [self._select(f"by_{key}", _all(part.parts())) for key, part in ranges.items()]
         handles += filter(None, map(self._of_term, terms))
-        return handles, bounds
+        return handles, ranges
 
     def _select(self, index: str, condition: Sql) -> Sql:
         table = self.shelf.table.name
@@ -169,19 +192,21 @@ class Handles:
             (self.shelf.number, *condition.values),
         )
 
-    def _bounds(self, terms: Sequence[Query]) -> dict[str, Sql]:
-        parts: dict[str, list[Sql]] = {}
+    def _ranges(self, terms: Sequence[Query]) -> dict[str, Range]:
+        ranges: dict[str, Range] = {}
         for term in terms:
-            if not isinstance(term, Comparison) or term.op not in _RANGES:
+            if not isinstance(term, Comparison) or term.field not in ORDERS:
                 continue
-            if term.field in ORDERS and not isinstance(term.value, (str, bool, tuple)):
-                part = Sql(f"f.{term.field} {_RANGES[term.op]} ?", (_number(term.value),))
-                parts.setdefault(term.field, []).append(part)
-        # A folder has no size: its sentinel lies below every bound.
-        present = Sql(f"f.size > {ABSENT_SQL}")
-        if "size" in parts:
-            parts["size"].append(present)
-        return {key: _all(several) for key, several in parts.items()}
+            if term.op in _LOWER.keys() | _UPPER.keys() and not isinstance(term.value, (str, bool)):
+                known = ranges.get(term.field, Range())
+                ranges[term.field] = Range(
+                    (*known.lower, *_bound(term, _LOWER)), (*known.upper, *_bound(term, _UPPER))
+                )
+        if "size" in ranges and not ranges["size"].lower:
+            # A folder has no size: its sentinel lies below every bound.
+            present = Sql(f"f.size > {ABSENT_SQL}")
+            ranges["size"] = attrs.evolve(ranges["size"], lower=(present,))
+        return ranges
 
     def _of_term(self, term: Query) -> Sql | None:
         if isinstance(term, Or):
@@ -253,6 +278,11 @@ class Handles:
         )
 
 
+def _bound(term: Comparison, operators: Mapping[Op, str]) -> tuple[Sql, ...]:
+    operator = operators.get(term.op)
+    return (Sql(f"f.{term.field} {operator} ?", (_number(term.value),)),) if operator else ()
+
+
 def _folders(number: int) -> str:
     return f"SELECT file_id FROM temp.subtree WHERE number = {number}"
 
@@ -302,33 +332,52 @@ class Planner:
         behind = [] if position is None else [after(order, position)]
         wanted = [condition.where, *behind]
         if forced is not None:
-            return self._read([self._collected(self._hits(forced)), *wanted], order, limit)
+            return self._read([self._collected(self._hits(forced)[1]), *wanted], order, limit)
         covered = condition.fields | {key for key, _ in order.keys} <= _in_index(order.index)
         few = self._fewest(condition.handles, _page_cap(self._size(), covered, condition.sole))
         if few is not None:
             return self._read([self._collected(few), *wanted], order, limit)
-        walk = self._walk(condition, order.index)
-        if covered:
-            return self._read([walk, *wanted], order, limit)
-        if order.walkable:
-            near = self._near(walk, order, behind)
-            rows = self._read([walk, *near, *wanted], order, limit)
-            if len(rows) == limit or not near:
+        if covered or order.walkable:
+            rows = self._walked(condition, order, behind, limit=limit, covered=covered)
+            if rows is not None:
                 return rows
         return self._read([self._everything(), *wanted], order, limit)
+
+    def _walked(
+        self,
+        condition: Condition,
+        order: Order,
+        behind: Sequence[Sql],
+        *,
+        limit: int,
+        covered: bool,
+    ) -> list[tuple[Any, ...]] | None:
+        """The rows behind the position along the index of the order; None if they lie far off."""
+        part = condition.ranges.get(order.index, Range())
+        descending = order.keys[0][1]
+        wanted = [condition.where, *behind]
+        if behind and order.walkable:
+            # The position lies in the range; of two bounds SQLite might seek the farther one.
+            part = part.starting(behind, descending=descending)
+            wanted = [condition.where]
+        near = [] if covered else self._near(self._walk(order.index, part), order)
+        if near:
+            part = part.starting(near, descending=not descending)
+        rows = self._read([self._walk(order.index, part), *wanted], order, limit)
+        return None if near and len(rows) < limit else rows
 
     def count(self, condition: Condition) -> int:
         """How many rows satisfy the condition."""
         if condition.sole:
             handle = condition.handles[0]
             return self._number(Sql(f"FROM ({handle.text})", handle.values))
-        index = next(iter(condition.bounds), "created_at")
+        index, part = next(iter(condition.ranges.items()), ("created_at", Range()))
         covered = condition.fields <= _in_index(index)
         few = self._fewest(condition.handles, _count_cap(self._size(), covered))
         if few is not None:
             source = self._collected(few)
         else:
-            source = self._walk(condition, index) if covered else self._everything()
+            source = self._walk(index, part) if covered else self._everything()
         return self._number(_all([source, condition.where]))
 
     def _read(self, parts: Sequence[Sql], order: Order, limit: int) -> list[tuple[Any, ...]]:
@@ -352,23 +401,21 @@ class Planner:
         counted = self.connection.execute(f"SELECT count(*) {source.text}", source.values)
         return int(counted.fetchone()[0])
 
-    def _walk(self, condition: Condition, key: str) -> Sql:
-        """The entries of an index, in its order."""
+    def _walk(self, key: str, part: Range) -> Sql:
+        """The entries of a part of an index, in its order."""
         table = self.shelf.table.name
         source = Sql(
             f"FROM {table} f INDEXED BY {table}_by_{key} WHERE f.shelf = ?", (self.shelf.number,)
         )
-        bounds = condition.bounds.get(key)
-        return source if bounds is None else _all([source, bounds])
+        return _all([source, *part.parts()])
 
-    def _near(self, walk: Sql, order: Order, behind: Sequence[Sql]) -> list[Sql]:
+    def _near(self, walk: Sql, order: Order) -> list[Sql]:
         """A bound that leaves a few thousand entries of the walk; none if it has no more."""
         key, descending = order.keys[0]
-        entries = _all([walk, *behind])
         last = self.connection.execute(
-            f"SELECT f.{key} {entries.text} ORDER BY f.{key} {'DESC' if descending else 'ASC'} "
+            f"SELECT f.{key} {walk.text} ORDER BY f.{key} {'DESC' if descending else 'ASC'} "
             f"LIMIT 1 OFFSET {_NEAR}",
-            entries.values,
+            walk.values,
         ).fetchone()
         return [] if last is None else [Sql(f"f.{key} {'>=' if descending else '<='} ?", last)]
 
@@ -377,30 +424,38 @@ class Planner:
         table = self.shelf.table.name
         return Sql(f"FROM {table} f NOT INDEXED WHERE f.shelf = ?", (self.shelf.number,))
 
-    def _collected(self, numbers: Iterable[int]) -> Sql:
+    def _collected(self, hits: str) -> Sql:
         """The rows with these numbers, each once."""
-        listed = ",".join(map(str, set(numbers)))
+        table = self.shelf.table.name
         return Sql(
-            f"FROM json_each(?) h CROSS JOIN {self.shelf.table.name} f NOT INDEXED "
+            f"FROM (SELECT DISTINCT value FROM json_each(?)) h CROSS JOIN {table} f NOT INDEXED "
             "ON f.id = h.value WHERE f.shelf = ?",
-            (f"[{listed}]", self.shelf.number),
+            (hits, self.shelf.number),
         )
 
-    def _fewest(self, handles: Sequence[Sql], cap: int) -> list[int] | None:
+    def _fewest(self, handles: Sequence[Sql], cap: int) -> str | None:
         """The rows of the handle with the fewest, None if all have more than the cap."""
-        fewest: list[int] | None = None
+        fewest = None
         for handle in handles:
-            hits = self._hits(handle, cap)
-            if len(hits) < cap:
-                fewest, cap = hits, len(hits)
+            count, hits = self._hits(handle, cap)
+            if count < cap:
+                fewest, cap = hits, count
             if cap <= _FEW:
                 break
         return fewest
 
-    def _hits(self, handle: Sql, cap: int = -1) -> list[int]:
-        """Numbers of rows, at most so many; one that two alternatives have comes twice."""
-        found = self.connection.execute(f"{handle.text} LIMIT ?", (*handle.values, cap))
-        return [number for (number,) in found]
+    def _hits(self, handle: Sql, cap: int = -1) -> tuple[int, str]:
+        """How many rows there are, up to a cap, and their numbers as a JSON array.
+
+        A number that two alternatives have comes twice. The array never becomes Python objects:
+        they would cost more than the search.
+        """
+        found = self.connection.execute(
+            f"SELECT count(*), json_group_array(hit) FROM ({handle.text} LIMIT ?)",
+            (*handle.values, cap),
+        )
+        count, hits = found.fetchone()
+        return count, hits
 
     def _size(self) -> int:
         """Roughly how many rows the table has."""

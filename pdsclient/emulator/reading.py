@@ -16,6 +16,7 @@ from pdsclient.emulator.plans import (
     Key,
     Order,
     Planner,
+    Range,
     Shelf,
     Sql,
     merge,
@@ -72,13 +73,15 @@ class Page(NamedTuple):
     next: Position | None
 
 
+# The plus keeps SQLite from seeking by a condition of the query: it shall seek by the bounds that
+# are made for it, above all by the position.
 def _plain(name: str, *, absent: bool = False) -> Column:
-    return Column(value=f"nullif(f.{name}, {ABSENT_SQL})" if absent else f"f.{name}")
+    return Column(value=f"nullif(f.{name}, {ABSENT_SQL})" if absent else f"+f.{name}")
 
 
 def _folded(name: str, folded: str) -> Column:
     # The store writes the one form that its mode needs.
-    return Column(value=f"f.{name}", substring=f"f.{folded}", tokens=f"f.{folded}")
+    return Column(value=f"+f.{name}", substring=f"f.{folded}", tokens=f"f.{folded}")
 
 
 COLUMNS: Final[Mapping[str, Column]] = {
@@ -237,13 +240,13 @@ class Reader:
             node = self._widened(node, shelf, subtrees)
             columns = {**columns, **subtrees}
         text, values = compile_where(node, columns, match_mode=self._match_mode)
-        handles, bounds = Handles(shelf, self._match_mode).of(node)
-        sole = len(handles) == 1 and _is_range_or_lookup(node, bounds)
+        handles, ranges = Handles(shelf, self._match_mode).of(node)
+        sole = len(handles) == 1 and _is_range_or_lookup(node, ranges)
         return Condition(
             where=Sql(f"({text})", tuple(values)),
             fields=frozenset(map(_column, comparisons(node))),
             handles=tuple(handles),
-            bounds=bounds,
+            ranges=ranges,
             sole=sole,
         )
 
@@ -289,13 +292,13 @@ def _column(term: Comparison) -> str:
     return f"{term.field}_folded" if term.op is Op.MATCH else term.field
 
 
-def _is_range_or_lookup(node: Query, bounds: Mapping[str, Sql]) -> bool:
+def _is_range_or_lookup(node: Query, ranges: Mapping[str, Range]) -> bool:
     """One handle of the query finds exactly the rows of the query."""
     if isinstance(node, Comparison):
         return node.op is not Op.MATCH and not node.field.startswith(SUBTREE)
-    if not isinstance(node, And) or len(bounds) != 1:
+    if not isinstance(node, And) or len(ranges) != 1:
         return False
-    (key,) = bounds
+    (key,) = ranges
     return all(
         isinstance(term, Comparison) and term.field == key and term.op in _COMPARED
         for term in node.terms

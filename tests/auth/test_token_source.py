@@ -15,7 +15,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-import pdsclient.auth
+import pdsclient._exchange
 from pdsclient._clock import SystemClock
 from pdsclient.auth import TokenSource
 from pdsclient.errors import AuthError, InvalidRequest, RateLimited, RefreshFailed
@@ -355,7 +355,7 @@ def test_an_interrupt_in_the_function_stops_the_loop(world):
 
 async def test_an_endless_exchange_is_given_up(world, monkeypatch):
     """A function that never returns is cancelled, and counts as a failure."""
-    monkeypatch.setattr(pdsclient.auth, "_LONGEST_EXCHANGE_S", 0.001)
+    monkeypatch.setattr(pdsclient._exchange, "_LONGEST_EXCHANGE_S", 0.001)
     world.issuer.gate = asyncio.Event()
     source = world.source(world.issuer.login(), world.issuer.exchange)
     with pytest.raises(RefreshFailed, match="TimeoutError"):

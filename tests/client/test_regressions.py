@@ -20,6 +20,7 @@ from pdsclient import (
     OutcomeUnknown,
     RuntimeContext,
     TokenInfo,
+    WrongEventLoop,
 )
 from pdsclient._watchdog import Watchdog
 from pdsclient.models import File
@@ -203,22 +204,24 @@ async def test_a_time_limit_whose_cancellation_is_swallowed_leaves_no_trace_on_t
     assert task.cancelling() == 0
 
 
-async def test_a_deadlines_cause_shows_no_secret_either(server, make_client, monkeypatch):
+async def test_a_deadlines_cause_shows_no_secret_either(server, monkeypatch):
     """What stood in the way may quote a token; a summary takes its place."""
-    client = make_client(token_info={"access_token": "PLANTED-1"}, deadline=0.05)
 
     async def break_off(*args, **kwargs):
-        raise aiohttp.ClientConnectionError("cannot send Bearer PLANTED-1")
+        raise aiohttp.ClientConnectionError("cannot send PLANTED-1")
 
     async def wait_for_ever(seconds):
         await asyncio.Event().wait()
 
-    server.script((200, {}))
-    await client.post_api("/file/get")
-    monkeypatch.setattr(client._engine.shared.transport._home, "post", break_off)
-    client._engine.shared.context.__dict__ if False else None
-    with pytest.raises(DeadlineExceeded) as caught:
-        await client.with_options(deadline=0.02).post_api("/file/get")
+    monkeypatch.setattr(aiohttp.ClientSession, "post", break_off)
+    async with AsyncPDSClient(
+        context=RuntimeContext(sleep=wait_for_ever),
+        api_endpoint=server.endpoint,
+        token_info={"access_token": "PLANTED-1"},
+        deadline=0.02,
+    ) as client:
+        with pytest.raises(DeadlineExceeded) as caught:
+            await client.post_api("/file/get")
     assert "PLANTED-1" not in repr(caught.value.__cause__) + caught.value.stack
 
 
@@ -264,6 +267,23 @@ async def test_a_provider_is_asked_afresh_when_its_first_answer_is_refused(serve
     client = make_client(token_provider=provide)
     await client.post_api("/file/get")
     assert not answers
+
+
+async def test_a_refresh_from_a_second_living_loop_is_refused_by_name(server, make_client):
+    """Two loops know nothing of each other's exchange, and the token bears only one."""
+
+    async def refresh():
+        return {"access_token": "token-2"}
+
+    client = make_client(refresh_token_fun=refresh)
+    await client.post_api("/file/get")
+
+    def in_a_loop_of_its_own():
+        with pytest.raises(WrongEventLoop):
+            asyncio.run(client.refresh_token())
+
+    await asyncio.to_thread(in_a_loop_of_its_own)
+    assert client.token_info.access_token == "token-1"
 
 
 async def test_set_share_token_checks_what_the_configuration_checks(make_client):

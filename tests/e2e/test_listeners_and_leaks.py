@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import selectors
 import subprocess
 import sys
+import time
 import weakref
+from pathlib import Path
 
 import aiohttp
 import pytest
 
-from pdsclient import AsyncPDSClient, ClientClosed, F, NotFound, RuntimeContext
+import pdsclient
+from pdsclient import AsyncPDSClient, ClientClosed, F, NotFound, RefreshFailed, RuntimeContext
 from pdsclient.emulator import Emulator, Fault
 
 MISSING = {"drive_id": "1", "file_id": "0" * 40}
@@ -170,6 +174,19 @@ async def test_readings_that_are_left_early_leave_nothing(world):
                 1 / 0  # noqa: B018
 
 
+async def test_a_blocking_call_beneath_the_client_would_be_noticed(world):
+    """What watches over these tests is awake: here the caller's own function blocks the loop."""
+
+    async def exchange(token):
+        time.sleep(0)  # noqa: ASYNC251
+
+    async with world.connect(
+        token_info=world.emulator.token_info, refresh_token_fun=exchange
+    ) as client:
+        with pytest.raises(RefreshFailed, match="BlockingError"):
+            await client.refresh_token()
+
+
 PROGRAM = """
 import asyncio, gc, logging
 from pdsclient import AsyncPDSClient, F, PDSError
@@ -213,11 +230,13 @@ print("done")
 """
 
 
-def test_a_program_ends_without_a_word():
+def test_a_program_ends_without_a_word(tmp_path):
     """Warnings are errors and asyncio is in debug mode: no warning of a resource, a coroutine or
     a task reaches the interpreter's end."""
     ended = subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", "-c", PROGRAM],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(pdsclient.__file__).parents[1])},
         capture_output=True,
         text=True,
         timeout=50,

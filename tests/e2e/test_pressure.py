@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from pdsclient import DecodeError, F, ServiceFailure
+from pdsclient import DeadlineExceeded, DecodeError, F, ServiceFailure
 from pdsclient.emulator import Fault
 
 
@@ -29,6 +29,21 @@ async def test_queued_searches_do_not_time_out(start):
         assert len(world.emulator.requests) == 2_000
         assert took > 1.4
         assert not retried
+
+
+async def test_a_call_that_never_left_the_queue_did_not_happen(world):
+    """Its deadline passes while another request holds the only connection."""
+    world.emulator.faults.add("/file/get", Fault.stall())
+    async with world.connect(token_info=world.emulator.token_info, max_connections=1) as client:
+        stalled = asyncio.ensure_future(client.file.get(**world.get("photo.JPG")))
+        while not world.emulator.requests:
+            await asyncio.sleep(0.001)
+        with pytest.raises(DeadlineExceeded) as caught:
+            await client.post_api("/file/create", world.drive, {"deadline": 0.05})
+        assert not caught.value.may_have_happened
+        assert caught.value.attempts == 0
+        stalled.cancel()
+    assert not world.emulator.requests.of("/file/create")
 
 
 async def test_a_server_that_is_down_is_not_stormed(world):

@@ -33,6 +33,7 @@ LAYERS: dict[str, set[str]] = {
     "2 I/O": {
         "_slots",
         "_watchdog",
+        "_exchange",
         "auth",
         "config",
         "events",
