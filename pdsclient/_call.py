@@ -154,9 +154,7 @@ class Call:
         return "(form)" if self.content_type == _protocol.FORM else msgspec.json.decode(self.body)
 
 
-def override_headers(
-    headers: Mapping[str, str], more: Mapping[str, str | None]
-) -> SecretHeaders:
+def override_headers(headers: Mapping[str, str], more: Mapping[str, str | None]) -> SecretHeaders:
     """The headers with the caller's own in their place; None takes one away."""
     replaced = {name.lower() for name in more}
     kept = {name: text for name, text in headers.items() if name.lower() not in replaced}

@@ -30,6 +30,7 @@ from pdsclient.errors import (
     InvalidRequest,
     PDSError,
     RateLimited,
+    RefreshFailed,
     record_stack,
 )
 from pdsclient.events import ClientEvents
@@ -278,7 +279,7 @@ class Engine:
         depart = partial(self._depart, call)
         try:
             while True:
-                if shared.closed and not in_exchange():
+                if shared.closed and not (in_exchange() or shared.events.muted()):
                     raise ClientClosed("the client is closed; make a new one")
                 try:
                     reply = await shared.transport.send(
@@ -384,6 +385,7 @@ class Engine:
         settings = call.settings
         headers = {
             "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
             "Content-Type": call.content_type,
             "User-Agent": self.shared.user_agent,
         }
@@ -470,6 +472,7 @@ class Engine:
         error.req_opt = call.settings.options.filled(
             method="POST", url=call.url, data=call.shown_data(), attempt=call.sends
         )
-        if error.__cause__ is not None:
+        # The token source has made its causes safe, once for all who wait.
+        if error.__cause__ is not None and not isinstance(error, RefreshFailed):
             error.__cause__ = safe_cause(error.__cause__, known)
         record_stack(error, sys._getframe(2))  # from the loop outwards

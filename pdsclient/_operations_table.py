@@ -1,7 +1,8 @@
 """Every operation of the service, and whether it is safe to send twice.
 
 PDS answers to POST alone, so the HTTP verb says nothing. An operation is repeatable if a second
-sending changes nothing and gives the caller the answer that the lost one would have given. The
+sending changes nothing and gives the caller the answer that the lost one would have given, or
+(for tokens) if it can only save what is lost without it. The
 reason for each line is in ``tests/catalogue/catalogue-overrides.json``.
 """
 
@@ -12,6 +13,7 @@ __all__ = ["KNOWN", "REPEATABLE"]
 REPEATABLE = frozenset({
     "/account/get_link_info",
     "/account/get_link_info_by_user_id",
+    "/account/token",
     "/async_task/get",
     "/benefit/identity_to_benefit_pkg_mapping/get",
     "/benefit/identity_to_benefit_pkg_mapping/list",
@@ -68,6 +70,7 @@ REPEATABLE = frozenset({
     "/membership/has_member",
     "/membership/list_direct_child_memberships",
     "/membership/list_direct_parent_memberships",
+    "/oauth/token",
     "/recyclebin/list",
     "/recyclebin/search_all",
     "/role/list_assignment",
@@ -88,7 +91,6 @@ REPEATABLE = frozenset({
 
 _ONCE = frozenset({
     "/account/link",
-    "/account/token",
     "/account/unlink",
     "/albums/unassign_facegroup_item",
     "/audit_log/export",
@@ -139,7 +141,6 @@ _ONCE = frozenset({
     "/membership/delete",
     "/membership/update",
     "/oauth/authorize",
-    "/oauth/token",
     "/recyclebin/clear",
     "/recyclebin/clear_all",
     "/recyclebin/restore",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import zlib
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from html import unescape
@@ -293,6 +294,54 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return number if 0 <= number < math.inf else None
+
+
+class Body:
+    """Puts a reply's body together from its parts: decompressed, bounded, and whole.
+
+    aiohttp would take a compressed body that breaks off for a short one.
+
+    Args:
+        encoding: the reply's ``Content-Encoding``, empty for none.
+        most: longest body after decompression.
+    """
+
+    def __init__(self, encoding: str, most: int) -> None:
+        if encoding.lower() not in ("", "identity", "gzip", "x-gzip", "deflate"):
+            raise DecodeError(f"the reply is encoded as {encoding[:40]!r}, which was not asked for")
+        plain = encoding.lower() in ("", "identity")
+        # 32 + 15: a gzip or a zlib header, whichever is there.
+        self._inflater = None if plain else zlib.decompressobj(47)
+        self._most = most
+        self._parts: list[bytes] = []
+        self._length = 0
+        self._began = False
+
+    def feed(self, part: bytes) -> None:
+        """Take the next part as it was received.
+
+        Raises:
+            DecodeError: the body is longer than allowed, or not compressed as it says.
+        """
+        self._began = True
+        if self._inflater is not None:
+            try:
+                # One byte more than allowed tells too long from just fitting.
+                part = self._inflater.decompress(part, self._most + 1 - self._length)
+            except zlib.error:
+                raise DecodeError("the reply is not compressed as it says") from None
+        self._length += len(part)
+        if self._length > self._most:
+            raise DecodeError(
+                f"the reply is longer than {self._most:,} bytes (max_reply_bytes sets the limit)"
+            )
+        self._parts.append(part)
+
+    def whole(self) -> bytes:
+        """The body; DecodeError if its compressed form broke off. Nothing at all is empty."""
+        if self._began and self._inflater is not None and not self._inflater.eof:
+            raise DecodeError("the compressed reply broke off")
+        return b"".join(self._parts)
 
 
 # ---------------------------------------------------------------------------- transport errors

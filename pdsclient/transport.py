@@ -23,7 +23,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
-from pdsclient._protocol import Reply, not_sent, outcome_unknown, undecodable
+from pdsclient._protocol import Body, Reply, not_sent, outcome_unknown, undecodable
 from pdsclient._secrets import mask_text, without_frames
 from pdsclient._slots import Slots
 from pdsclient._watchdog import Watchdog
@@ -130,6 +130,7 @@ class Transport:
                 timeout=limits,
                 allow_redirects=False,
                 raise_for_status=False,
+                auto_decompress=False,
                 **(self._extra if self._proxies is None else self._proxies.extra(url)),
             )
             content = await self._read(response)
@@ -174,19 +175,15 @@ class Transport:
 
     async def _read_by_parts(self, response: aiohttp.ClientResponse) -> bytes:
         """The content, counted as it comes: its length is unknown, or known to be too much."""
-        parts: list[bytes] = []
-        total = 0
-        async for part in response.content.iter_chunked(_CHUNK):
-            total += len(part)
-            if total > self._max_reply_bytes:
-                reply = Reply(response.status, response.headers, b"")
-                raise undecodable(
-                    reply,
-                    f"the reply is longer than {self._max_reply_bytes:,} bytes "
-                    "(max_reply_bytes sets the limit)",
-                )
-            parts.append(part)
-        return b"".join(parts)
+        headers = response.headers
+        try:
+            body = Body(headers.get(aiohttp.hdrs.CONTENT_ENCODING, ""), self._max_reply_bytes)
+            async for part in response.content.iter_chunked(_CHUNK):
+                body.feed(part)
+            return body.whole()
+        except DecodeError as bare:
+            reason = bare.message
+        raise undecodable(Reply(response.status, headers, b""), reason)
 
     def _limits_for(self, timeout_s: float | None) -> aiohttp.ClientTimeout:
         """aiohttp limits the connecting only, which tells "not sent" from "not answered"."""

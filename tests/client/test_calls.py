@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from datetime import UTC, datetime
 
 import pytest
@@ -255,6 +256,36 @@ class TestBadReplies:
         body = gzip.compress(b'{"a": 1}')
         server.script((200, body, {"Content-Encoding": "gzip"}))
         assert await make_client().post_api("/file/list") == {"a": 1}
+
+    @pytest.mark.parametrize(
+        ("encoding", "body", "reason"),
+        [
+            ("gzip", b'{"a": 1}', "not compressed"),
+            ("gzip", gzip.compress(b'{"a": 1}')[:-9], "broke off"),
+            ("gzip", gzip.compress(b'{"a": 1}')[:3], "broke off"),
+            ("br", b"whatever", "not asked for"),
+        ],
+    )
+    async def test_a_reply_that_is_not_compressed_as_it_says(
+        self, server, make_client, encoding, body, reason
+    ):
+        """Neither an empty success nor a broken connection."""
+        server.script((200, body, {"Content-Encoding": encoding}))
+        with pytest.raises(DecodeError, match=reason) as caught:
+            await make_client().post_api("/file/list")
+        assert (caught.value.status, caught.value.req_id) == (200, "REQ-1")
+        assert len(server.seen) == 1
+
+    async def test_an_empty_reply_may_say_that_it_is_compressed(self, server, make_client):
+        """A proxy adds the header to whatever passes."""
+        server.script((204, b"", {"Content-Encoding": "gzip"}))
+        assert await make_client().post_api("/drive/delete") is None
+
+    async def test_deflate_is_read_too(self, server, make_client):
+        """The other encoding that is asked for."""
+        server.script((200, zlib.compress(b'{"a": 1}'), {"Content-Encoding": "deflate"}))
+        assert await make_client().post_api("/file/list") == {"a": 1}
+        assert server.seen[0].headers["accept-encoding"] == "gzip, deflate"
 
     async def test_a_compression_bomb_is_cut_off(self, server, make_client):
         """The limit counts bytes after decompression."""

@@ -194,6 +194,32 @@ async def test_a_refresh_through_the_same_client_works_with_one_connection(serve
     assert exchanges[0].json == {"refresh_token": "refresh-1"}
 
 
+async def test_a_refresh_over_a_dropped_keep_alive_is_sent_again(server, make_client):
+    """If it arrived the login is lost either way; if not, it is saved."""
+    exchanges = 0
+
+    def answer(seen):
+        nonlocal exchanges
+        if seen.path == "/v2/oauth/token":
+            exchanges += 1
+            if exchanges == 1:
+                raise ConnectionResetError
+            return 200, {"access_token": "token-2", "expires_in": 7200}
+        return (200, {"ok": 1}) if seen.token == "token-2" else REFUSED
+
+    server.handler = answer
+
+    async def refresh(token):
+        return await client.post_auth_anonymous(
+            "/oauth/token",
+            {"grant_type": "refresh_token", "refresh_token": token.refresh_token},
+        )
+
+    client = make_client(refresh_token_fun=refresh)
+    assert await client.post_api("/file/get") == {"ok": 1}
+    assert exchanges == 2
+
+
 async def test_an_authenticated_call_inside_the_refresh_function_raises_at_once(
     server, make_client
 ):
