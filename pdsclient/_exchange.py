@@ -411,7 +411,8 @@ class Source(abc.ABC):
             flight.settle()
 
     async def _wait(self, flight: Flight) -> None:
-        if self._usable() is None:
+        # An eager task has ended before anybody could wait for it.
+        if self._usable() is None or flight.settled.done():
             await asyncio.shield(flight.settled)
             return
         if flight.patience is None:

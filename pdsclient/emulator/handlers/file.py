@@ -182,7 +182,7 @@ def parse_search(text: str | None) -> Query | None:
     if text is None:
         return None
     try:
-        return parse_query(text)
+        return parse_query(text, lenient=True)
     except InvalidRequest as error:
         raise refused("query", error) from None
 
