@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from pdsclient._secrets import mask_text
 from pdsclient.errors import InvalidRequest
 
 LONGEST_TIMEOUT_S = 3600.0
@@ -13,6 +14,15 @@ LONGEST_TIMEOUT_S = 3600.0
 _LONGEST_HEADER_VALUE = 65_536
 
 Validator: TypeAlias = Callable[[Any, Any, Any], None]
+
+
+def shown(value: object) -> str:
+    """A wrong value as a message can quote it: short and masked."""
+    try:
+        text = mask_text(repr(value))
+    except ValueError:  # Python refuses to print an int of thousands of digits
+        return f"a huge {type(value).__name__}"
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def check_header_value(name: str, value: object) -> str:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, overload
 import attrs
 import msgspec
 
+from pdsclient._checks import shown
 from pdsclient._secrets import mask_text
 from pdsclient._times import render_time
 from pdsclient.errors import DecodeError, InvalidRequest
@@ -72,8 +73,9 @@ def decoder(kind: Any) -> Callable[[bytes], Any]:
     """
     try:
         return msgspec.json.Decoder(Any if kind is None else kind).decode
-    except (TypeError, NameError) as error:
-        raise InvalidRequest(f"reply_type {kind!r} cannot be decoded into: {error}") from None
+    except (TypeError, ValueError, NameError) as error:
+        reason = str(error)[:200]
+        raise InvalidRequest(f"reply_type {shown(kind)} cannot be decoded into: {reason}") from None
 
 
 def check_kind(kind: Any) -> None:
@@ -147,7 +149,7 @@ def _plain_mapping(value: Mapping[Any, Any], path: str, depth: int) -> dict[str,
     plain = {}
     for key, item in value.items():
         if not isinstance(key, str):
-            raise InvalidRequest(f"{path} has a key that is not a string: {key!r:.60}")
+            raise InvalidRequest(f"{path} has a key that is not a string: {shown(key)}")
         name = _plain_text(key, f"a key of {path}", depth)
         plain[name] = _plain(item, f"{path}.{name}", depth)
     return plain

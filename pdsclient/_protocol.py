@@ -80,12 +80,13 @@ def operation_path(pathname: object, endpoint: str, version: str) -> str:
 def _below(url: str, base: str) -> str:
     """What a URL adds to the base, if it has the base's origin and lies under its path."""
     root = urlsplit(base).path
+    rest = ""
     try:
         rest = url[url.index("/", url.index("://") + 3) :]
-        inside = origin(url) == origin(base) and rest.startswith(f"{root}/")
-    except ValueError:
-        inside = False
-    if not inside:
+        same = origin(url) == origin(base)
+    except ValueError:  # it is none
+        same = False
+    if not same or not rest.startswith(f"{root}/"):
         raise InvalidRequest(
             f"pathname is a URL outside {base}; give a path such as /file/list, or make a "
             "client for that endpoint"

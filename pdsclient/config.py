@@ -267,7 +267,7 @@ class ClientConfig:
         max_connections: requests on the wire at once, 1-10,000.
         max_reply_bytes: longest reply in bytes after decompression, 1 kB to 2 GiB.
         proxy: URL of an HTTP proxy.
-        trust_env: read HTTP_PROXY, HTTPS_PROXY and NO_PROXY when the session is made. A
+        trust_env: read HTTP_PROXY, HTTPS_PROXY and NO_PROXY when the client is made. A
             ``.netrc`` is never read.
         ssl: an ``ssl.SSLContext``; False accepts any certificate.
         user_agent: replaces ``pdsclient/<version> …``.

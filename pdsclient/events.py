@@ -19,6 +19,7 @@ from typing import Final, Literal, TypeAlias, TypeVar, get_args, overload
 
 import pyee
 
+from pdsclient._checks import shown
 from pdsclient._secrets import mask_text
 from pdsclient.errors import InvalidRequest
 
@@ -252,7 +253,7 @@ class _Guarded:
 
 def _checked_event(event: object) -> str:
     if event not in _NAMES:
-        raise InvalidRequest(f"event must be one of {', '.join(_NAMES)}, not {event!r}")
+        raise InvalidRequest(f"event must be one of {', '.join(_NAMES)}, not {shown(event)}")
     return str(event)
 
 

@@ -16,6 +16,7 @@ from pdsclient._checks import (
     check_token,
     flag,
     seconds,
+    shown,
     whole,
 )
 from pdsclient._secrets import HIDDEN, mask, mask_headers, mask_text
@@ -70,7 +71,7 @@ def _headers(value: object) -> Mapping[str, str | None] | Unset | None:
         raise InvalidRequest(f"options.headers must be a mapping, not {type(value).__name__}")
     for name, text in value.items():
         if not isinstance(name, str) or not name or not set(name.lower()) <= _TOKEN_CHARS:
-            raise InvalidRequest(f"options.headers has a name no header can have: {name!r:.80}")
+            raise InvalidRequest(f"options.headers has a name no header can have: {shown(name)}")
         if name.lower() in _FRAMING:
             raise InvalidRequest(f"options.headers must not set {name}: the client does")
         if text is not None:
@@ -89,7 +90,7 @@ def _params(value: object) -> Mapping[str, str] | Unset | None:
 
 def _param_name(name: object) -> str:
     if not isinstance(name, str) or not name:
-        raise InvalidRequest(f"options.params has a name that is no string or empty: {name!r:.80}")
+        raise InvalidRequest(f"options.params has a name that is no string or empty: {shown(name)}")
     return check_text("options.params", name)
 
 
@@ -180,7 +181,8 @@ class RequestOptions:
         for key in value:
             if key not in _NAMES:
                 hint = _ELSEWHERE.get(key, f"known are {', '.join(_NAMES)}")
-                raise InvalidRequest(f"options.{key!s:.80} has no counterpart here: {hint}")
+                name = shown(key).strip("'")
+                raise InvalidRequest(f"options.{name} has no counterpart here: {hint}")
         return cls(**value)
 
     def over(self, base: RequestOptions) -> RequestOptions:

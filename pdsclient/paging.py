@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from typing import Any, Generic, TypeVar
 
+from pdsclient._checks import shown
 from pdsclient.errors import SERVER_ERROR, DecodeError, InvalidRequest, PDSError
 from pdsclient.models import Page
 
@@ -95,7 +96,7 @@ def _check_count(name: str, value: int | None, *, least: int, most: int = 2**63)
     if value is None and name == "max_items":
         return
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InvalidRequest(f"{name} must be an int from {least} to {most}, not {value!r}")
+        raise InvalidRequest(f"{name} must be an int from {least} to {most}, not {shown(value)}")
 
 
 class PageIterator(Generic[P_co]):

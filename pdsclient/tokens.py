@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from attrs import field, fields, frozen
 
-from pdsclient._checks import check_text, check_token
+from pdsclient._checks import check_text, check_token, shown
 from pdsclient._times import as_utc, parse_time, render_time
 from pdsclient.errors import InvalidRequest
 
@@ -80,7 +80,7 @@ def _extra(value: object) -> dict[str, Any]:
         raise InvalidRequest(f"token_info.extra must be a mapping, not {type(value).__name__}")
     for name in value:
         if not isinstance(name, str):
-            raise InvalidRequest(f"token_info.extra has a key that is not a string: {name!r:.60}")
+            raise InvalidRequest(f"token_info.extra has a key that is not a string: {shown(name)}")
         if name in _FIELDS:
             raise InvalidRequest(f"token_info.extra must not hold {name}: it is a field")
     return dict(value)

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import attrs
 
-from pdsclient._secrets import HIDDEN, mask_text
+from pdsclient._checks import shown
+from pdsclient._secrets import HIDDEN
 from pdsclient.errors import InvalidRequest, QuerySyntaxError
 from pdsclient.query import as_order_by, as_query
 
@@ -97,7 +98,7 @@ class Text(Rule):
             raise InvalidRequest(f"{field} must have at most {self.most:,} {unit}, not {size:,}")
 
     def _not(self, value: str) -> str:
-        return "" if self.secret else f", not {_shown(value)}"
+        return "" if self.secret else f", not {shown(value)}"
 
 
 class Id(Text):
@@ -109,7 +110,7 @@ class Id(Text):
     def _check(self, field: str, value: str) -> None:
         super()._check(field, value)
         if " " in value:
-            raise InvalidRequest(f"{field} must not have a space, not {_shown(value)}")
+            raise InvalidRequest(f"{field} must not have a space, not {shown(value)}")
 
     def __call__(self, field: str, value: Any) -> str:
         text = super().__call__(field, value)
@@ -130,7 +131,7 @@ class Whole(Rule):
             raise InvalidRequest(f"{field} must be an int, {_other_type(value)}")
         if not self.least <= value <= self.most:
             raise InvalidRequest(
-                f"{field} must be from {self.least:,} to {self.most:,}, not {_shown(value)}"
+                f"{field} must be from {self.least:,} to {self.most:,}, not {shown(value)}"
             )
         return int(value)
 
@@ -155,7 +156,7 @@ class Choice(Rule):
             if value == known:
                 return known
         known = ", ".join(map(repr, self.values))
-        raise InvalidRequest(f"{field} must be one of {known}, not {_shown(value)}")
+        raise InvalidRequest(f"{field} must be one of {known}, not {shown(value)}")
 
 
 class ListOf(Rule):
@@ -252,15 +253,10 @@ def _what(char: str) -> str:
     return "half of a surrogate pair" if char >= "\ud800" else "a control character"
 
 
-def _shown(value: object) -> str:
-    text = mask_text(repr(value))
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
 def _other_type(value: object, secret: bool = False) -> str:
     hint = ""
     if isinstance(value, int) and not isinstance(value, bool) and not secret:
-        hint = f": write {str(value)!r}"
+        hint = f": write {str(value)!r}" if value.bit_length() <= 64 else ""
     return f"not {type(value).__name__}{hint}"
 
 

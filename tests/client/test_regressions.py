@@ -293,6 +293,31 @@ async def test_set_share_token_checks_what_the_configuration_checks(make_client)
         client.set_share_token("two words")
 
 
+TASK_FACTORIES = [None]
+if hasattr(asyncio, "eager_task_factory"):  # from Python 3.12
+    TASK_FACTORIES.append(asyncio.eager_task_factory)
+
+
+@pytest.mark.parametrize("factory", TASK_FACTORIES)
+async def test_an_early_refresh_that_is_done_at_once_leaves_nobody_waiting(
+    make_client, fake_time, factory
+):
+    """An eager task ends before there is anybody to be patient with it."""
+
+    async def refresh():
+        return {"access_token": "token-2"}
+
+    client = make_client(
+        token_info={"access_token": "token-1", "expires_in": 100}, refresh_token_fun=refresh
+    )
+    fake_time.advance(99)
+    asyncio.get_running_loop().set_task_factory(factory)
+    token = await client._engine.tokens.get()
+    await asyncio.sleep(0)
+    assert token.header == "Bearer token-2"
+    assert not client._engine.tokens._tasks
+
+
 # ---------------------------------------------------------------------------- replies
 
 
@@ -354,3 +379,27 @@ def test_a_listener_that_ends_the_program_leaves_no_coroutine_behind(caplog):
     with pytest.raises(SystemExit):
         asyncio.run(main())
     gc.collect()
+
+
+# ---------------------------------------------------------------------------- bad input
+
+HUGE = 10**5000
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.post_api("/file/get", {HUGE: 1}),
+        lambda client: client.post_api("/file/get", {}, {HUGE: 1}),
+        lambda client: client.post_api("/file/get", {}, {"headers": {HUGE: "x"}}),
+        lambda client: client.post_api("/file/get", reply_type=HUGE),
+        lambda client: client.file.get(drive_id=HUGE, file_id="1"),
+        lambda client: client.file.list(drive_id="1", parent_file_id="root").collect(HUGE),
+        lambda client: client.on(HUGE),
+    ],
+)
+async def test_an_int_that_python_refuses_to_print_is_refused_by_name(make_client, ask):
+    """The message that says so must not fail itself."""
+    client = make_client()
+    with pytest.raises(InvalidRequest):
+        await ask(client)
