@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from attrs import field, frozen
@@ -51,7 +51,8 @@ class Response:
         )
 
 
-class Target(NamedTuple):
+@frozen
+class Target:
     """Where an operation is, and what is known about it."""
 
     path: str
@@ -60,7 +61,8 @@ class Target(NamedTuple):
     repeatable: bool
 
 
-class Settings(NamedTuple):
+@frozen(repr=False)
+class Settings:
     """Options of all reaches, merged and resolved once per view rather than per call."""
 
     options: RequestOptions

@@ -13,7 +13,9 @@ import sys
 import weakref
 from collections.abc import Awaitable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from attrs import frozen
 
 from pdsclient import _codec, _protocol
 from pdsclient._call import ANONYMOUS, Call, Response, Settings, Target, override_headers, resolve
@@ -164,7 +166,8 @@ class Shared:
                 self._closing.set_result(None)
 
 
-class _Headers(NamedTuple):
+@frozen
+class _Headers:
     """Request headers, and what they were made from."""
 
     token: Token

@@ -13,8 +13,10 @@ import zlib
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from html import unescape
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
 
 from pdsclient._checks import check_text
 from pdsclient._secrets import mask, mask_text
@@ -44,7 +46,7 @@ _LONGEST_MESSAGE = 1_000
 _LONGEST_NAME = 200
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, frozen=True):
     """What came back: the body is complete and decompressed."""
 
     status: int

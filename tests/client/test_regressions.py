@@ -311,8 +311,10 @@ async def test_an_early_refresh_that_is_done_at_once_leaves_nobody_waiting(
         token_info={"access_token": "token-1", "expires_in": 100}, refresh_token_fun=refresh
     )
     fake_time.advance(99)
-    asyncio.get_running_loop().set_task_factory(factory)
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(factory)
     token = await client._engine.tokens.get()
+    loop.set_task_factory(None)
     await asyncio.sleep(0)
     assert token.header == "Bearer token-2"
     assert not client._engine.tokens._tasks

@@ -181,7 +181,7 @@ def test_parse_refuses_anything_else(value: Any) -> None:
 def test_keys_without_a_counterpart_are_refused_by_name(key: Any, hint: str) -> None:
     """Axios keys name what takes their place here; others name what there is."""
     with pytest.raises(
-        InvalidRequest, match=rf"options\.{str(key)[:80]} has no .*{hint}"
+        InvalidRequest, match=rf"options\.{str(key)[:50]}.* has no .*{hint}"
     ) as caught:
         RequestOptions.parse({key: 1})
     assert len(str(caught.value)) < 300
