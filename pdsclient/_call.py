@@ -158,6 +158,9 @@ class Call:
 
 def override_headers(headers: Mapping[str, str], more: Mapping[str, str | None]) -> SecretHeaders:
     """The headers with the caller's own in their place; None takes one away."""
-    replaced = {name.lower() for name in more}
-    kept = {name: text for name, text in headers.items() if name.lower() not in replaced}
-    return SecretHeaders(kept, **{name: text for name, text in more.items() if text is not None})
+    merged = SecretHeaders(headers)
+    for name, text in more.items():
+        merged.popall(name, None)
+        if text is not None:
+            merged[name] = text
+    return merged

@@ -221,7 +221,7 @@ def test_valid_contexts() -> None:
         *[("sleep", value) for value in (None, 5)],
         *[("random", value) for value in (None, 5, object())],
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_wrong_context_fields_are_refused_by_name(name: str, value: object) -> None:
     """What has not the methods that are used is refused when the context is made."""
