@@ -59,8 +59,6 @@ def _file(number: int) -> dict[str, Any]:
         "encrypt_mode": "none",
         "action_list": ["FILE.LIST", "FILE.PREVIEW", "FILE.DOWNLOAD", "FILE.GET", "FILE.UPDATE"],
         "punish_flag": 0,
-        "creator_id": "c9b7a5aa04d14ae3867fdc886fa01da4",
-        "creator_type": "User",
         "revision_id": _id("revision", number),
     }
 

@@ -386,17 +386,17 @@ class Engine:
 
     def _make_headers(self, call: Call) -> Mapping[str, str]:
         settings = call.settings
-        headers = {
+        plain = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
             "Content-Type": call.content_type,
             "User-Agent": self.shared.user_agent,
         }
         if call.token.header is not None:
-            headers["Authorization"] = call.token.header
+            plain["Authorization"] = call.token.header
         if call.share.header is not None:
-            headers[_protocol.SHARE_TOKEN_HEADER] = call.share.header
-        headers = override_headers(headers, settings.headers)
+            plain[_protocol.SHARE_TOKEN_HEADER] = call.share.header
+        headers = override_headers(plain, settings.headers)
         self._headers = _Headers(call.token, call.share, settings, call.content_type, headers)
         return headers
 

@@ -260,7 +260,12 @@ class AsyncPDSClient:
                 "with_response takes an operation such as client.file.get, not called: "
                 "client.with_response(client.file.get, file_id=…)"
             )
-        engine, op = operation.engine, operation.op
+        engine, op = self._engine, operation.op
+        if operation.engine is not engine:
+            raise InvalidRequest(
+                "the operation belongs to another client or view, whose settings would be lost; "
+                "take both from the same one: view.with_response(view.file.get, file_id=…)"
+            )
         call = engine.prepare_op(op, engine.wire(op.request(*args, **kwargs)))
         return await engine.run_for_response(call)
 
@@ -302,6 +307,13 @@ class AsyncPDSClient:
 
     def _view(self, engine: Engine) -> Self:
         view = object.__new__(type(self))
+        # A subclass may have attributes of its own; the operations belong to the old engine.
+        kept = {
+            name: value
+            for name, value in vars(self).items()
+            if not isinstance(getattr(type(self), name, None), cached_property)
+        }
+        vars(view).update(kept)
         view._engine = engine
         view._is_view = True
         return view

@@ -296,7 +296,9 @@ class _Proxies:
     def _from_environment(self, scheme: str, netloc: str) -> str | None:
         if proxy_bypass(netloc):
             return None
-        return self._environment.get(scheme) or self._environment.get("all")
+        proxy = self._environment.get(scheme) or self._environment.get("all")
+        # Written without a scheme, as curl takes it too.
+        return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
 def _translate(error: Exception) -> PDSError:

@@ -260,6 +260,33 @@ async def test_proxy_and_no_proxy_come_from_the_environment_when_asked(
     assert server.seen[1].target == "/v2/file/get"
 
 
+async def test_a_proxy_of_the_environment_may_lack_its_scheme(server, make_client, monkeypatch):
+    """``host:port``, as many environments have it."""
+    monkeypatch.setenv("http_proxy", server.endpoint.removeprefix("http://"))
+    monkeypatch.setenv("no_proxy", "")
+    client = make_client(api_endpoint="http://pds.invalid", allow_http=True, trust_env=True)
+    await client.post_api("/file/get")
+    assert server.seen[0].target == "http://pds.invalid/v2/file/get"
+
+
+async def test_views_of_a_subclass_keep_its_attributes(server, fake_time):
+    """But operations go through the view."""
+
+    class Mine(AsyncPDSClient):
+        def __init__(self, **fields):
+            super().__init__(**fields)
+            self.tenant = "t-1"
+
+    async with Mine(api_endpoint=server.endpoint, token_info=TOKEN) as client:
+        await client.drive.get(drive_id="1")
+        view = client.with_options(headers={"X-Job": "7"})
+        assert view.tenant == "t-1"
+        await view.drive.get(drive_id="1")
+        assert server.seen[1].headers["x-job"] == "7"
+        with pytest.raises(InvalidRequest, match="another client or view"):
+            await view.with_response(client.drive.get, drive_id="1")
+
+
 async def test_a_given_proxy_is_used(server, make_client):
     """``proxy=`` for every host."""
     client = make_client(api_endpoint="http://pds.invalid", allow_http=True, proxy=server.endpoint)
