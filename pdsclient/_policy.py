@@ -31,7 +31,7 @@ __all__ = ["RetryPolicy"]
 _PASSING = frozenset({500, 502, 503, 504})
 # The gateway answered for a backend that it did not ask (pds-service.md 3.5).
 _BUSY_CODES = frozenset({"D503BB", "D503CB", "X503BZ"})
-# Repeats of one call because its token was refused while a newer one was known (design.md 5).
+# Repeats of one call because its token was refused while a newer one was known.
 MOST_REPEATS: Final = 5
 
 
@@ -100,7 +100,7 @@ _RAISE: Final = Step(Action.RAISE)
 
 
 def next_step(error: PDSError, now: Situation, policy: RetryPolicy) -> Step:
-    """What the loop does about a failed attempt (the table of design.md 4)."""
+    """What the loop does about a failed attempt."""
     if isinstance(error, AuthError):
         return _renewal(error, now)
     if not _may_repeat(error, now) or now.attempt >= _most_attempts(error, now, policy):

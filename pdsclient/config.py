@@ -92,10 +92,12 @@ class RuntimeContext:
         session: an aiohttp session to borrow; it is never closed by the client. Default: one of
             its own, made at the first call.
         trace_configs: aiohttp trace configurations for the client's own session; each costs
-            about 15 % of a call's CPU (measurements.md 2).
+            about 15 % of a call's CPU.
         platform: what the user agent says; default ``sys.platform``.
-        executor: threads for work that would block the loop; default: the loop's own.
+        executor: threads for work that would block the loop; default: the loop's own. Meant for
+            transfers: the calls of this version have no such work.
         file_system: an object with the functions of ``os`` for local files; default ``os``.
+            Meant for transfers likewise.
         clock: monotonic and wall-clock time.
         sleep: waits for a number of seconds.
         random: source of jitter.

@@ -2,7 +2,7 @@
 
 pyee keeps the listeners. Its own handling of failures is kept out of reach, because it hands the
 exception of one listener to the others as a new ``error`` event: a failing ``error`` listener
-then calls itself for ever (style-anchors.md 3.5). Here each listener is wrapped before pyee sees
+then calls itself for ever. Here each listener is wrapped before pyee sees
 it, and the wrapper lets nothing out.
 """
 

@@ -289,10 +289,6 @@ class File(Model, frozen=True, kw_only=True):
     """Hash of the content in upper-case hex; may lag behind an overwrite."""
     content_hash_name: str | None = None
     """``sha1``, or ``sha256`` in domains set up so."""
-    revision_id: str | None = None
-    """Version of the content; changes with every overwrite."""
-    revision_version: int | None = None
-    """Number of the version, from 1."""
     download_url: str | None = None
     """Presigned URL of the content; 15 minutes by default."""
     url: str | None = None
@@ -313,6 +309,10 @@ class File(Model, frozen=True, kw_only=True):
     """What the service found in a video."""
     punish_flag: Any = None
     """Restriction after a review."""
+    revision_id: str | None = None
+    """Version of the content; changes with every overwrite."""
+    revision_version: int | None = None
+    """Number of the version, from 1."""
     auto_delete_left_sec: int | None = None
     """Seconds until the recycle bin lets go of it."""
     characteristic_hash: str | None = None

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-# Optional packages, and modules whose import costs milliseconds (measurements.md 5).
+# Optional packages, and modules whose import costs milliseconds.
 NOT_AT_IMPORT = {
     "IPython",
     "aiohttp.web",
