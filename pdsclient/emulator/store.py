@@ -202,9 +202,9 @@ class Store:
         """The user owns the drive, or was let in."""
         return bool(
             self._read(
-                "SELECT 1 FROM drive WHERE drive_id = ?1 AND owner = ?2 UNION ALL "
-                "SELECT 1 FROM drive_grant WHERE drive_id = ?1 AND user_id = ?2",
-                (drive_id, user_id),
+                "SELECT 1 FROM drive WHERE drive_id = ? AND owner = ? UNION ALL "
+                "SELECT 1 FROM drive_grant WHERE drive_id = ? AND user_id = ?",
+                (drive_id, user_id) * 2,
             )
         )
 

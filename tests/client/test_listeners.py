@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from pdsclient import InvalidRequest, NotFound
+from pdsclient import InvalidRequest, NotFound, RequestOptions
 
 MISSING = (404, {"code": "NotFound.FileId", "message": "x"})
 
@@ -38,6 +38,41 @@ def cancelling(error, req_opt):
 
 
 LISTENERS = [None, raising, asynchronous, async_raising, slow, one_argument, cancelling]
+
+
+class TestTheSeedsErrorEvent:
+    """Rows of "error event": ``client.on('error', (error, req_opt)=> {…})``."""
+
+    async def test_error(self, server, make_client):
+        """"error | PDSError | Yes | … generally contains … code, message, reqId, and status."."""
+        server.script(MISSING)
+        client = make_client()
+        told = []
+
+        @client.on("error")
+        def listener(error, req_opt):
+            told.append(error)
+
+        with pytest.raises(NotFound) as caught:
+            await client.post_api("/file/get", {"file_id": "f"})
+        (error,) = told
+        assert error is caught.value
+        assert (error.code, error.message) == ("NotFound.FileId", "x")
+        assert (error.req_id, error.status) == ("REQ-1", 404)
+
+    async def test_req_opt(self, server, make_client):
+        """"req_opt | IPDSRequestConfig | Yes | The request parameters."."""
+        server.script(MISSING)
+        client = make_client()
+        told = []
+        client.on("error", lambda error, req_opt: told.append(req_opt))
+        with pytest.raises(NotFound):
+            await client.post_api("/file/get", {"file_id": "f"}, {"timeout": 7})
+        (req_opt,) = told
+        assert isinstance(req_opt, RequestOptions)
+        assert (req_opt.method, req_opt.data) == ("POST", {"file_id": "f"})
+        assert req_opt.url.endswith("/v2/file/get")
+        assert (req_opt.timeout, req_opt.attempt) == (7, 1)
 
 
 @pytest.mark.parametrize("listener", LISTENERS)
