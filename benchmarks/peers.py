@@ -8,13 +8,14 @@ from typing import Any
 
 import aiohttp
 
-from pdsclient import AsyncPDSClient
+from pdsclient import AsyncPDSClient, F
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJ1c2VySWQiOiI1NjE1In0.c2lnbmF0dXJl"
 SMALL_DATA = {"drive_id": "1050"}
+QUERY = F.name.match("report") & (F.size > 1024)
 SEARCH_DATA = {
     "drive_id": "1050",
-    "query": 'name match "report" and size > 1024',
+    "query": str(QUERY),
     "order_by": "created_at DESC,name ASC",
 }
 

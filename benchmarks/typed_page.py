@@ -6,10 +6,9 @@ import time
 
 import msgspec
 from harness import Effort, Result, Variant, at_most, costs, microseconds, ratio, server, told
-from peers import SEARCH_DATA, naive, official, ours
+from peers import QUERY, SEARCH_DATA, naive, official, ours
 from sample import ALPHABETICAL_PAGE, FILES, PAGE
 
-from pdsclient import F
 from pdsclient._codec import decode
 from pdsclient.models import File, FilePage
 
@@ -28,12 +27,7 @@ async def run(effort: Effort) -> list[Result]:
         vendor = official(endpoint)
         async with ours(endpoint) as client, naive(endpoint) as post:
             variants = {
-                "ours": Variant(
-                    lambda: client.file.search(
-                        drive_id="1050", query=F.name.match("report") & (F.size > 1024)
-                    ),
-                    _CHUNK,
-                ),
+                "ours": Variant(lambda: client.file.search(drive_id="1050", query=QUERY), _CHUNK),
                 "naive": Variant(lambda: post("/file/search", SEARCH_DATA), _CHUNK),
                 "again": Variant(lambda: post("/file/search", SEARCH_DATA), _CHUNK),
             }

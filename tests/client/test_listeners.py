@@ -44,7 +44,7 @@ class TestTheSeedsErrorEvent:
     """Rows of "error event": ``client.on('error', (error, req_opt)=> {…})``."""
 
     async def test_error(self, server, make_client):
-        """"error | PDSError | Yes | … generally contains … code, message, reqId, and status."."""
+        """ "error | PDSError | Yes | … generally contains … code, message, reqId, and status."."""
         server.script(MISSING)
         client = make_client()
         told = []
@@ -61,7 +61,7 @@ class TestTheSeedsErrorEvent:
         assert (error.req_id, error.status) == ("REQ-1", 404)
 
     async def test_req_opt(self, server, make_client):
-        """"req_opt | IPDSRequestConfig | Yes | The request parameters."."""
+        """ "req_opt | IPDSRequestConfig | Yes | The request parameters."."""
         server.script(MISSING)
         client = make_client()
         told = []
