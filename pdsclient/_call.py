@@ -10,7 +10,7 @@ import msgspec
 from attrs import field, frozen
 
 from pdsclient import _protocol
-from pdsclient._secrets import SecretHeaders, mask_headers
+from pdsclient._secrets import mask_headers
 from pdsclient.auth import Token
 from pdsclient.config import ClientConfig
 from pdsclient.errors import PDSError
@@ -154,13 +154,3 @@ class Call:
     def shown_data(self) -> Any:
         """What was sent, read back from its bytes: plain, without the caller's own objects."""
         return "(form)" if self.content_type == _protocol.FORM else msgspec.json.decode(self.body)
-
-
-def override_headers(headers: Mapping[str, str], more: Mapping[str, str | None]) -> SecretHeaders:
-    """The headers with the caller's own in their place; None takes one away."""
-    merged = SecretHeaders(headers)
-    for name, text in more.items():
-        merged.popall(name, None)
-        if text is not None:
-            merged[name] = text
-    return merged

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from attrs import frozen
 
 from pdsclient import _codec, _protocol
-from pdsclient._call import ANONYMOUS, Call, Response, Settings, Target, override_headers, resolve
+from pdsclient._call import ANONYMOUS, Call, Response, Settings, Target, resolve
 from pdsclient._operations_table import REPEATABLE
 from pdsclient._policy import Action, Situation, cost, next_step
 from pdsclient._secrets import mask_text, safe_cause
@@ -40,7 +40,7 @@ from pdsclient.limits import RateLimiter, RetryBudget
 from pdsclient.models import Request
 from pdsclient.options import RequestOptions
 from pdsclient.tokens import TokenInfo
-from pdsclient.transport import Transport
+from pdsclient.transport import Transport, request_headers
 
 if TYPE_CHECKING:
     from pdsclient.operations import AnyOp
@@ -396,7 +396,7 @@ class Engine:
             plain["Authorization"] = call.token.header
         if call.share.header is not None:
             plain[_protocol.SHARE_TOKEN_HEADER] = call.share.header
-        headers = override_headers(plain, settings.headers)
+        headers = request_headers(plain, settings.headers)
         self._headers = _Headers(call.token, call.share, settings, call.content_type, headers)
         return headers
 

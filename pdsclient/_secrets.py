@@ -11,8 +11,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from multidict import CIMultiDict
-
 HIDDEN = "***"
 
 # Compared without case, hyphens and underscores: the vendor's SDKs write AccessToken as well.
@@ -209,16 +207,6 @@ def without_frames(error: BaseException) -> BaseException:
     for one in _chain(error):
         one.__traceback__ = None
     return error
-
-
-class SecretHeaders(CIMultiDict[str]):
-    """Headers of a request; a repr shows the harmless ones only.
-
-    In the form that aiohttp works with: converting a dict costs 2 % of a small call.
-    """
-
-    def __repr__(self) -> str:
-        return repr(mask_headers(self))
 
 
 def _is_clean(error: BaseException, known: tuple[str, ...]) -> bool:

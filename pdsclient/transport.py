@@ -22,9 +22,10 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from multidict import CIMultiDict  # aiohttp's own type for headers, always there with it
 
 from pdsclient._protocol import Body, Reply, not_sent, outcome_unknown, undecodable
-from pdsclient._secrets import mask_text, without_frames
+from pdsclient._secrets import mask_headers, mask_text, without_frames
 from pdsclient._slots import Slots
 from pdsclient._watchdog import Watchdog
 from pdsclient.errors import SERVER_ERROR, ClientClosed, DecodeError, PDSError, WrongEventLoop
@@ -260,6 +261,26 @@ class Transport:
         if self._home is not None:
             _left_to_parent.append(self._home)
             self._home = None
+
+
+class SecretHeaders(CIMultiDict[str]):
+    """Headers of a request; a repr shows the harmless ones only.
+
+    In the form that aiohttp works with: converting a dict costs 2 % of a small call.
+    """
+
+    def __repr__(self) -> str:
+        return repr(mask_headers(self))
+
+
+def request_headers(headers: Mapping[str, str], more: Mapping[str, str | None]) -> SecretHeaders:
+    """The headers with the caller's own in their place; None takes one away."""
+    merged = SecretHeaders(headers)
+    for name, text in more.items():
+        merged.popall(name, None)
+        if text is not None:
+            merged[name] = text
+    return merged
 
 
 def _closed() -> ClientClosed:

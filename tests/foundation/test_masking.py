@@ -15,7 +15,6 @@ from pdsclient._secrets import (
     HIDDEN,
     SECRET_KEYS,
     STEMS,
-    SecretHeaders,
     WithheldCause,
     mask,
     mask_headers,
@@ -24,6 +23,7 @@ from pdsclient._secrets import (
     without_frames,
 )
 from pdsclient.errors import BadRequest, PDSError
+from pdsclient.transport import SecretHeaders
 
 SECRET = "060e78d36afb4879b51e4264e9541c16"
 JWT = "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VySWQiOiIxIn0.c2lnbmF0dXJl-_x"
