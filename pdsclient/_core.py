@@ -11,20 +11,21 @@ import asyncio
 import platform as platform_module
 import sys
 import weakref
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from attrs import frozen
 
 from pdsclient import _codec, _protocol
 from pdsclient._call import ANONYMOUS, Call, Response, Settings, Target, resolve
+from pdsclient._clock import Clock
 from pdsclient._operations_table import REPEATABLE
 from pdsclient._policy import Action, Situation, cost, next_step
 from pdsclient._secrets import mask_text, safe_cause
 from pdsclient._version import __version__
 from pdsclient.auth import ProvidedTokenSource, ShareTokenSource, Token, TokenSource, in_exchange
-from pdsclient.config import ClientConfig, RuntimeContext
+from pdsclient.config import ClientConfig, Random, RuntimeContext
 from pdsclient.errors import (
     ClientClosed,
     DeadlineExceeded,
@@ -52,6 +53,14 @@ DRAIN_S = 5.0
 _MOST_TARGETS = 1_024
 
 
+class _Timing(TypedDict):
+    """What every source of tokens takes from the context."""
+
+    clock: Clock
+    sleep: Callable[[float], Awaitable[None]]
+    random: Random
+
+
 class Shared:
     """What a client and all of its views have in common."""
 
@@ -59,6 +68,11 @@ class Shared:
         self.config = config
         self.context = context
         self.now = context.clock.monotonic
+        self._timing: _Timing = {
+            "clock": context.clock,
+            "sleep": context.sleep,
+            "random": context.random,
+        }
         self.sources: weakref.WeakSet[Any] = weakref.WeakSet()
         self.events = ClientEvents(secrets=self.secrets)
         self.limiter = RateLimiter(config.rate_limit, context.clock, context.sleep)
@@ -100,36 +114,27 @@ class Shared:
 
     def token_source(self, config: ClientConfig) -> Tokens:
         """The source for the credential that a configuration describes."""
-        context = self.context
 
         def announce(info: TokenInfo) -> None:
             self.events.emit("token", info)
 
         source: Tokens
         if config.token_provider is not None:
-            source = ProvidedTokenSource(
-                provider=config.token_provider,
-                clock=context.clock,
-                sleep=context.sleep,
-                random=context.random,
-                on_new=announce,
-            )
+            provider = config.token_provider
+            source = ProvidedTokenSource(provider=provider, on_new=announce, **self._timing)
         else:
             source = TokenSource(
                 token_info=config.token_info,
                 refresh=config.refresh_token_fun,
                 store=config.token_store,
-                clock=context.clock,
-                sleep=context.sleep,
-                random=context.random,
                 on_new=announce,
+                **self._timing,
             )
         self.sources.add(source)
         return source
 
     def share_source(self, config: ClientConfig) -> ShareTokenSource:
         """The source for the share token that a configuration describes."""
-        context = self.context
 
         def announce(share_token: str) -> None:
             self.events.emit("share_token", share_token)
@@ -137,10 +142,8 @@ class Shared:
         source = ShareTokenSource(
             share_token=config.share_token,
             refresh=config.refresh_share_token_fun,
-            clock=context.clock,
-            sleep=context.sleep,
-            random=context.random,
             on_new=announce,
+            **self._timing,
         )
         self.sources.add(source)
         return source
