@@ -188,7 +188,8 @@ class Source(abc.ABC):
         self._enter()
         while (token := self.ready()) is None:
             asks = self._can_ask() and self._is_due()
-            if not asks and not self._can_look():
+            # An exchange that somebody else began is waited for, also if none is due.
+            if self._flight is None and not asks and not self._can_look():
                 return self._last_resort()
             flight = self._join(asks=asks)
             await self._wait(flight)

@@ -115,7 +115,7 @@ class AsyncPDSClient:
         self._engine.share.set(share_token)
 
     def remove_token(self) -> None:
-        """Forget the credential; a refresh function is asked for a new one when one is needed."""
+        """Sign out: calls raise AuthError until ``set_token`` or ``refresh_token``."""
         self._engine.tokens.remove()
 
     def remove_share_token(self) -> None:

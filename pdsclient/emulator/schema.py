@@ -137,17 +137,38 @@ class Database:
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         self._uri = f"file:/pdsclient-{uuid4().hex}?vfs=memdb" if path is None else _uri(path)
         self._in_memory = path is None
+        self._path = path
 
     def connect(self) -> sqlite3.Connection:
-        """A new connection; the caller sees to it that one thread at a time uses it."""
-        connection = sqlite3.connect(
-            self._uri,
-            uri=True,
-            timeout=_BUSY_S,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
+        """A new connection; the caller sees to it that one thread at a time uses it.
+
+        Raises:
+            InvalidRequest: the file cannot be opened, or it is no SQLite database.
+        """
+        try:
+            connection = sqlite3.connect(
+                self._uri,
+                uri=True,
+                timeout=_BUSY_S,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+        try:
+            self._tune(connection)
+        except sqlite3.Error as error:
+            connection.close()
+            raise self._unusable(error) from error
+        return connection
+
+    def _unusable(self, error: sqlite3.Error) -> InvalidRequest:
+        return InvalidRequest(
+            f"database {self._path}: {error}; give a new file in a folder of yours"
         )
+
+    def _tune(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA temp_store = MEMORY")
         if not self._in_memory:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -155,7 +176,6 @@ class Database:
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute("PRAGMA cache_size = -65536")
             connection.execute("PRAGMA mmap_size = 1073741824")
-        return connection
 
 
 def _uri(path: str | os.PathLike[str]) -> str:
@@ -166,9 +186,13 @@ def prepare(connection: sqlite3.Connection, settings: Mapping[str, Any]) -> None
     """Create what is missing.
 
     Raises:
-        InvalidRequest: the file was written with other settings, which its rows depend on.
+        InvalidRequest: the file was written with other settings, which its rows depend on, or it
+            is the database of another program.
     """
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if tables and not {"meta", "drive", "lagged_file"} <= tables:
+        raise InvalidRequest("database: another program's; give a new file or one of an emulator")
+    if not tables:
         connection.execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA:
             connection.execute(statement)

@@ -6,6 +6,7 @@ brackets are sections of the service reference that the project keeps.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, Literal, get_args
 
 from attrs import field, frozen, validators
@@ -31,8 +32,8 @@ def _choice(default: str, *others: str) -> Any:
 
 
 def not_negative(_: object, attribute: Any, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
-        raise InvalidRequest(f"{attribute.name} must be a number of seconds, zero or more")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < inf:
+        raise InvalidRequest(f"{attribute.name} must be a finite number of seconds, zero or more")
 
 
 def positive(_: object, attribute: Any, value: Any) -> None:
