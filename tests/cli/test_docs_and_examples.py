@@ -29,6 +29,8 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 ENDPOINT = "https://bj1.api.aliyunpds.com"
 _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
+SLOW_STEP = re.compile(r"Executing <.* took [\d.]+ seconds")
+
 
 def blocks() -> list[Any]:
     """Every Python block, named by document and line."""
@@ -132,7 +134,9 @@ def test_example_runs_as_it_is(path: Path, tmp_path: Path) -> None:
         check=False,
         text=True,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    # A busy machine makes any step slow, and asyncio's debug mode says so.
+    said = [line for line in done.stderr.splitlines() if not SLOW_STEP.match(line)]
+    assert (done.returncode, said) == (0, [])
     assert done.stdout
 
 

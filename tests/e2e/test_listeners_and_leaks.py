@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import re
 import selectors
 import subprocess
 import sys
@@ -242,4 +243,7 @@ def test_a_program_ends_without_a_word(tmp_path):
         timeout=50,
         check=False,
     )
-    assert (ended.stdout, ended.stderr) == ("done\n", "")
+    # A busy machine makes any step slow, and asyncio's debug mode says so.
+    slow = re.compile(r"Executing <.* took [\d.]+ seconds")
+    said = [line for line in ended.stderr.splitlines() if not slow.match(line)]
+    assert (ended.stdout, said) == ("done\n", [])
