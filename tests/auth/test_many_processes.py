@@ -157,27 +157,32 @@ async def test_eight_processes_share_a_single_use_refresh_token(tmp_path):
         )
 
     async def keep_killing() -> None:
-        for turn in range(1000):
+        # Asked to end and never cancelled: a process being started would be nobody's.
+        turn = 0
+        while not server.done.is_set():
             victim = await start(f"victim-{turn}")
             try:
-                await asyncio.sleep(random.uniform(0.3, 1.0))
+                await asyncio.wait({done}, timeout=random.uniform(0.3, 1.0))
                 await server.kill(f"victim-{turn}", victim)
             finally:
                 if victim.returncode is None:
                     victim.kill()
                 await victim.wait()
+            turn += 1
 
+    done = asyncio.create_task(server.done.wait())
     workers = [await start(f"worker-{number}") for number in range(7)]
     killing = asyncio.create_task(keep_killing())
     try:
         await asyncio.wait_for(server.done.wait(), 45)
         statuses = await asyncio.wait_for(asyncio.gather(*(one.wait() for one in workers)), 10)
     finally:
-        killing.cancel()
+        server.done.set()
         for one in workers:
             if one.returncode is None:
                 one.kill()
-        await asyncio.wait({killing})
+            await one.wait()
+        await asyncio.wait({killing, done})
         listener.close()
         await listener.wait_closed()
     assert server.errors == []
