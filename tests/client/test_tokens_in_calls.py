@@ -79,7 +79,7 @@ async def test_the_refreshing_caller_is_cancelled(server, make_client):
     login = Login(server, alive="nothing")
     login.gate = asyncio.Event()
     client = make_client(refresh_token_fun=login.refresh)
-    calls = [asyncio.ensure_future(client.post_api("/file/get")) for _ in range(50)]
+    calls = [asyncio.ensure_future(client.post_api("/file/get")) for _ in range(CALLERS)]
     while not login.exchanges:
         await asyncio.sleep(0)
     calls[0].cancel()
@@ -87,7 +87,7 @@ async def test_the_refreshing_caller_is_cancelled(server, make_client):
     login.gate.set()
     results = await asyncio.gather(*calls, return_exceptions=True)
     assert isinstance(results[0], asyncio.CancelledError)
-    assert results[1:] == [{"token": "token-2"}] * 49
+    assert results[1:] == [{"token": "token-2"}] * (CALLERS - 1)
     assert login.exchanges == 1
 
 
@@ -96,7 +96,7 @@ async def test_all_callers_are_cancelled(server, make_client):
     login = Login(server, alive="nothing")
     login.gate = asyncio.Event()
     client = make_client(refresh_token_fun=login.refresh)
-    calls = [asyncio.ensure_future(client.post_api("/file/get")) for _ in range(50)]
+    calls = [asyncio.ensure_future(client.post_api("/file/get")) for _ in range(CALLERS)]
     while not login.exchanges:
         await asyncio.sleep(0)
     for call in calls:
