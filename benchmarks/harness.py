@@ -30,9 +30,11 @@ class Effort(NamedTuple):
     pages: int = 2_000
     files: int = 100_000
     processes: int = 21
+    seconds: float = 15
+    hits: int = 1_000_000
 
 
-SMOKE = Effort(rounds=2, pages=40, files=2_000, processes=1)
+SMOKE = Effort(rounds=2, pages=40, files=2_000, processes=1, seconds=1, hits=5_000)
 
 
 class Result(NamedTuple):

@@ -5,6 +5,11 @@ so the rate is learned: nothing is limited until the first 429; then the rate is
 accepted in the last second, and each accepted request raises it by a step. The step is smallest
 near the rate that was last refused and grows with the distance from it: the limiter stays long
 just below the limit, and leaves it quickly behind when the service allows more.
+
+One overshoot brings many refusals: of all that was in flight, and of a server that counts what it
+refuses or waits for a second to end. So a refusal also stops the group for a moment, and whatever
+is refused meanwhile belongs to the same overshoot. How well this does against several ways of
+counting is measured in tests/limits/test_adaptive_rate.py.
 """
 
 from __future__ import annotations
@@ -25,16 +30,22 @@ __all__ = ["RateLimit", "Waiting"]
 
 WINDOW_S: Final = 1.0
 BACK_OFF: Final = 0.9
-# The first refusals may come before a second has passed; less than this says nothing.
-SHORTEST_SPAN_S: Final = 0.1
+# Most of what was sent before comes back within it. Where a server counts by the second, it
+# costs 2 % of the limit; where refused requests count, a client that does not pause loses more.
+PAUSE_S: Final = 0.07
+# After a rest or a pause little was accepted, which says nothing about the limit.
+UNKNOWN_BACK_OFF: Final = 0.5
 # Requests per second; a group that is refused everything still asks this often.
 FLOOR: Final = 0.5
-# Late wake-ups may be made up for within this time; it is also the longest burst.
-CATCH_UP_S: Final = 0.01
-# Growth per accepted request, in requests per second: smallest, and largest.
-LEAST_STEP: Final = 0.015
-MOST_STEP: Final = 0.5
-CURVATURE: Final = 12.0
+# Late wake-ups may be made up for within this time; it is also the longest burst. An event loop
+# that decodes pages is often 10 ms late and more.
+CATCH_UP_S: Final = 0.03
+# Growth per accepted request, in requests per second. Near the limit it is so small that it is
+# exceeded every three seconds or so, and so large that a limit that has risen is noticed within
+# six. The largest multiplies the rate by e in a second.
+LEAST_STEP: Final = 0.012
+MOST_STEP: Final = 1.0
+CURVATURE: Final = 20.0
 
 
 class RetryBudget:
@@ -189,7 +200,7 @@ class RateLimiter:
         """
         lane = self._lanes.get(group)
         if lane is None:
-            lane = self._lanes[group] = _Lane(self._config.rate_of(group), self._now())
+            lane = self._lanes[group] = _Lane(self._config.rate_of(group))
         return 0.0 if lane.rate is None else self._take_or_tell(lane, group)
 
     async def wait(self, group: str) -> None:
@@ -212,8 +223,6 @@ class RateLimiter:
             times.popleft()
         if lane.rate is not None:
             lane.grow()
-        elif len(times) == 1:
-            lane.measured_since = now
 
     def throttled(self, group: str, retry_after_s: float | None = None) -> None:
         """Slows a group down after a 429.
@@ -264,29 +273,24 @@ class _Lane:
         "_ceiling",
         "_lock",
         "_loop",
-        "_next_at",
+        "_paced_since",
+        "_settled_at",
         "accepted",
-        "measured_since",
+        "free_at",
         "rate",
         "resume_at",
         "waiting",
     )
 
-    def __init__(self, bound: float | None, now: float) -> None:
+    def __init__(self, bound: float | None) -> None:
         self.rate = bound
+        self._paced_since = self._settled_at = -math.inf
         self.accepted: deque[float] = deque()
-        self.measured_since = now
-        self.resume_at = -math.inf
+        self.free_at = self.resume_at = -math.inf
         self.waiting = 0
         self._bound = self._ceiling = math.inf if bound is None else bound
-        self._next_at = -math.inf
         self._lock = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def free_at(self) -> float:
-        """When the next request may go."""
-        return max(self._next_at, self.resume_at)
 
     def delay(self, now: float, *, ahead: int) -> float:
         """Seconds until it is the turn of a request that has others ahead of it."""
@@ -296,13 +300,12 @@ class _Lane:
     def take(self, now: float) -> None:
         """Uses a slot: the next one is an interval later."""
         if self.rate is not None:
-            self._next_at = max(self._next_at, now - CATCH_UP_S) + 1 / self.rate
+            self.free_at = max(self.free_at, now - CATCH_UP_S) + 1 / self.rate
 
     def grow(self) -> None:
         """One more request was accepted at this rate."""
         rate = self.rate or FLOOR
-        # A rate that is not used says nothing about the limit.
-        if len(self.accepted) * 2 >= rate:
+        if _is_used(rate, len(self.accepted)):
             distance = rate / self._ceiling - 1
             step = LEAST_STEP + CURVATURE * distance * distance
             self.rate = min(self._bound, rate + min(MOST_STEP, step))
@@ -310,22 +313,33 @@ class _Lane:
     def slow_down(self, now: float, pause_s: float) -> None:
         """One request was refused at this rate."""
         # During a pause: refused together with the one that began it, and already counted.
-        if now >= self.resume_at:
-            self._measure(now)
+        if now >= self._settled_at:
+            self._cut(now)
+            self._settled_at = now + PAUSE_S
         # A wait of a second is all that a header of whole seconds can say; the new rate meets it.
         if pause_s > WINDOW_S:
             self.resume_at = max(self.resume_at, now + pause_s)
-            self.measured_since = self.resume_at
+            self._settled_at = self.resume_at
+        self.free_at = max(self.free_at, self._settled_at)
 
-    def _measure(self, now: float) -> None:
-        span = min(WINDOW_S, now - self.measured_since)
-        count = sum(time >= now - span for time in self.accepted)
-        accepted = count / max(span, SHORTEST_SPAN_S)
-        self.rate = min(self._bound, max(FLOOR, BACK_OFF * accepted))
-        if span == WINDOW_S:
-            self._ceiling = max(FLOOR, accepted)
-        if count == 0:
-            self.measured_since = now
+    def _cut(self, now: float) -> None:
+        accepted = sum(time >= now - WINDOW_S for time in self.accepted)
+        reduced = BACK_OFF * accepted
+        if self.rate is None:
+            self.rate, self._paced_since = math.inf, now
+        elif not _is_used(self.rate, accepted):
+            reduced = UNKNOWN_BACK_OFF * self.rate
+        elif self._has_met_limit(now):
+            self._ceiling = accepted
+        self.rate = min(self.rate, max(FLOOR, reduced))
+
+    def _has_met_limit(self, now: float) -> bool:
+        """Whether what was accepted in the last second was sent at a pace that fits the limit.
+
+        Not so after a burst without any pace, nor while everything is refused: then the limit is
+        looked for in great steps, or the last one remembered until the trouble is over.
+        """
+        return now - self._paced_since >= WINDOW_S and self.accepted[-1] >= self._settled_at
 
     def lock(self) -> asyncio.Lock:
         """The queue of those who wait; a second event loop gets one of its own."""
@@ -333,3 +347,8 @@ class _Lane:
         if loop is not self._loop:
             self._loop, self._lock = loop, asyncio.Lock()
         return self._lock
+
+
+def _is_used(rate: float, accepted: int) -> bool:
+    """Whether the requests of the last second say anything about the limit."""
+    return accepted * 2 >= rate
