@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pdsclient.cli.terminal import escape_controls, shown
+from pdsclient._shown import escape_controls, shown, shown_size
 from pdsclient.models import File
 
 __all__ = ["Format", "Layout", "layout"]
@@ -177,15 +177,7 @@ def _folder(file: File) -> str:
 
 
 def _size(size: int | None) -> str:
-    if size is None:
-        return "-"
-    if size < 1000:
-        return f"{size} B"
-    value, units = size / 1000, iter("kMGTPE")
-    unit = next(units)
-    while value >= 999.95:
-        value, unit = value / 1000, next(units)
-    return f"{value:.1f} {unit}B"
+    return "-" if size is None else shown_size(size)
 
 
 def _time(time: datetime | None) -> str:

@@ -6,21 +6,19 @@ import asyncio
 import os
 import signal
 import sys
-import unicodedata
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from enum import IntEnum
 
+from pdsclient._shown import shown
 from pdsclient.errors import AuthError, DeadlineExceeded, InvalidRequest, PDSError, TransportError
 
 __all__ = [
     "Exit",
-    "escape_controls",
     "is_interactive",
     "open_streams",
     "run",
     "say",
-    "shown",
     "write",
 ]
 
@@ -81,7 +79,9 @@ async def _until_interrupted(job: Coroutine[object, object, None]) -> None:
 
     def stop(*_: object) -> None:
         signal.signal(signal.SIGINT, lambda *_: os._exit(Exit.INTERRUPTED))
-        loop.call_soon_threadsafe(task.cancel)
+        # At once, so that a write that is about to block knows; the loop may sleep, hence both.
+        task.cancel()
+        loop.call_soon_threadsafe(lambda: None)
 
     signal.signal(signal.SIGINT, stop)
     await job
@@ -115,6 +115,9 @@ def _interruptible() -> Iterator[None]:
     """
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
         yield
     finally:
         signal.signal(signal.SIGINT, previous)
@@ -138,26 +141,3 @@ def say(message: str) -> None:
 def is_interactive() -> bool:
     """Whether somebody watches standard error."""
     return sys.stderr.isatty()
-
-
-def shown(text: str) -> str:
-    """The text with everything escaped that a terminal would obey instead of show."""
-    return escape_controls(text, _in_words)
-
-
-def _in_words(char: str) -> str:
-    return char.encode("unicode_escape", "surrogatepass").decode()
-
-
-def escape_controls(text: str, escape: Callable[[str], str]) -> str:
-    """The text with the characters replaced that a terminal would obey.
-
-    Control characters move the cursor, those of bidirectional text turn the line around; both
-    occur in file names that others have made. Spaces of any kind stay.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() or unicodedata.category(char) == "Zs" else escape(char)
-        for char in text
-    )

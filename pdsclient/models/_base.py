@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -17,8 +17,21 @@ from pdsclient.models._kinds import kind_of
 
 T = TypeVar("T")
 
+# Of a listing in a notebook, where the model does not say.
+_MOST_COLUMNS = 6
 
-class Model(msgspec.Struct, frozen=True, kw_only=True):
+
+def listed() -> Any:
+    """The default of a field that holds a list: it reads ``[]``.
+
+    Nothing is stored, so that a page of files does not make hundreds of empty lists.
+    """
+    return msgspec.field(default=None)
+
+
+# gc=False: plain data makes no cycles, and the thousands of files that a bulk search holds at a
+# time would be looked at by every collection (measured: a fifth of its CPU).
+class Model(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A reply, or a part of one: frozen, and every field may be absent.
 
     A field that was absent, ``null`` or ``""`` reads None, a list ``[]``; times read as aware
@@ -29,6 +42,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     """Fields that hold presigned URLs: whoever has one needs no token."""
     __secrets__: ClassVar[frozenset[str]] = frozenset()
     """Fields that hold credentials."""
+    __columns__: ClassVar[tuple[str, ...]] = ()
+    """Fields that notebooks show first."""
 
     def __init_subclass__(cls, **config: Any) -> None:
         super().__init_subclass__(**config)
@@ -81,6 +96,26 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         # repr escapes control and bidi characters, which a name may hold.
         return render_time(value) if isinstance(value, datetime) else repr(value)
 
+    def _repr_html_(self) -> str:
+        """What notebooks show: the fields that are set, without URLs and credentials."""
+        from pdsclient import _html
+
+        names = self._told()
+        cells = self._cells(names)
+        return _html.table(["field", "value"], zip(names, cells, strict=True), count=len(names))
+
+    def _told(self) -> list[str]:
+        """The fields that may be shown, what matters most first."""
+        hidden = self.__secrets__ | self.__urls__
+        names = [name for name, _ in self._sent() if name not in hidden]
+        first = [name for name in self.__columns__ if name in names]
+        return first + [name for name in names if name not in first]
+
+    def _cells(self, names: Iterable[str]) -> list[str]:
+        from pdsclient import _html
+
+        return [_html.cell(name, getattr(self, name)) for name in names]
+
     def __hash__(self) -> int:
         # Lists and maps cannot be hashed; equal models have equal scalars.
         scalars = [value for _, value in self._sent() if not isinstance(value, (list, dict))]
@@ -117,7 +152,7 @@ def _plain(value: Any, include_urls: bool) -> Any:
     return value
 
 
-class Page(Model, Generic[T], frozen=True, kw_only=True, dict=True):
+class Page(Model, Generic[T], frozen=True, kw_only=True, dict=True, gc=True):
     """One page of a listing."""
 
     items: list[T] = msgspec.field(default_factory=list)
@@ -155,3 +190,19 @@ class Page(Model, Generic[T], frozen=True, kw_only=True, dict=True):
 
     def _show(self, name: str) -> str:
         return f"<{len(self.items)}>" if name == "items" else super()._show(name)
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the first items, without URLs and credentials."""
+        from pdsclient import _html
+
+        items = [item for item in self.items if isinstance(item, Model)]
+        columns = _columns(items[0]) if items else []
+        rows = (item._cells(columns) for item in items)
+        return _html.table(columns, rows, count=len(items), note=self._note())
+
+    def _note(self) -> str:
+        return "more pages follow" if self.has_more else "the last page"
+
+
+def _columns(item: Model) -> Sequence[str]:
+    return item.__columns__ or item._told()[:_MOST_COLUMNS]

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from msgspec import field
-
-from pdsclient.models._base import Model, Page
+from pdsclient.models._base import Model, Page, listed
 from pdsclient.models._request import (
     Choice,
     Flag,
@@ -111,7 +109,7 @@ class InvestigationInfoVideoDetailBlockFrames(Model, frozen=True, kw_only=True):
 class InvestigationInfoVideoDetail(Model, frozen=True, kw_only=True):
     """What the content review found in a video."""
 
-    block_frames: list[InvestigationInfoVideoDetailBlockFrames] = field(default_factory=list)
+    block_frames: list[InvestigationInfoVideoDetailBlockFrames] = listed()
     """The moments it objects to."""
 
 
@@ -135,19 +133,19 @@ class ImageMediaMetadata(Model, frozen=True, kw_only=True):
     """City where it was taken."""
     country: str | None = None
     """Country where it was taken."""
-    cropping_suggestion: list[Any] = field(default_factory=list)
+    cropping_suggestion: list[Any] = listed()
     """Parts worth showing; only when ``fields`` asks."""
     district: str | None = None
     """District where it was taken."""
     exif: str | None = None
     """EXIF data as a JSON text; only when ``fields`` asks."""
-    faces_thumbnail: list[FaceThumbnail] = field(default_factory=list)
+    faces_thumbnail: list[FaceThumbnail] = listed()
     """Faces in it."""
     height: int | None = None
     """Pixels."""
     image_quality: ImageQuality | None = None
     """How good it is."""
-    image_tags: list[SystemTag] = field(default_factory=list)
+    image_tags: list[SystemTag] = listed()
     """Tags that the service gave to it."""
     location: str | None = None
     """``latitude,longitude`` in degrees."""
@@ -208,9 +206,9 @@ class VideoMediaMetadata(Model, frozen=True, kw_only=True):
     """When it was taken."""
     township: str | None = None
     """Township where it was taken."""
-    video_media_audio_stream: list[VideoMediaAudioStream] = field(default_factory=list)
+    video_media_audio_stream: list[VideoMediaAudioStream] = listed()
     """Its sound tracks."""
-    video_media_video_stream: list[VideoMediaVideoStream] = field(default_factory=list)
+    video_media_video_stream: list[VideoMediaVideoStream] = listed()
     """Its picture tracks."""
     width: int | None = None
     """Pixels."""
@@ -231,6 +229,14 @@ class File(Model, frozen=True, kw_only=True):
         "url",
         "video_preview_metadata",
     })  # fmt: skip
+    __columns__: ClassVar[tuple[str, ...]] = (
+        "name",
+        "type",
+        "size",
+        "created_at",
+        "updated_at",
+        "file_id",
+    )
 
     # msgspec looks for a key right after the one before it: a page whose keys come in the order
     # of declaration decodes in two thirds of the time. The service's order is not documented;
@@ -275,7 +281,7 @@ class File(Model, frozen=True, kw_only=True):
     """It is among the favourites."""
     status: str | None = None
     """``available`` or ``uploading``."""
-    labels: list[str] = field(default_factory=list)
+    labels: list[str] = listed()
     """Tags."""
     user_tags: dict[str, str] | None = None
     """Tags of the application; a tag without a value has an empty text."""
@@ -301,7 +307,7 @@ class File(Model, frozen=True, kw_only=True):
     """``image``, ``video``, ``doc``, ``audio``, ``app``, ``zip`` or ``others``."""
     encrypt_mode: str | None = None
     """How the content is encrypted."""
-    action_list: list[str] = field(default_factory=list)
+    action_list: list[str] = listed()
     """What the caller may do with it, such as ``FILE.PREVIEW``."""
     image_media_metadata: ImageMediaMetadata | None = None
     """What the service found in a picture."""
@@ -382,6 +388,10 @@ class FilePage(Page[File], frozen=True, kw_only=True):
 
     total_count: int | None = None
     """Number of hits, when a search asked for it."""
+
+    def _note(self) -> str:
+        total = "" if self.total_count is None else f"{self.total_count} hits in all, "
+        return total + super()._note()
 
 
 class DownloadUrl(Model, frozen=True, kw_only=True):

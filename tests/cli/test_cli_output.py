@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import pytest
 from rich.cells import cell_len
 
+from pdsclient._shown import shown
 from pdsclient.cli.output import COLUMNS, Csv, Format, JsonLines, TableLayout, layout
-from pdsclient.cli.terminal import shown
 from pdsclient.models import File
 
 NOON = "2024-05-01T12:00:30.000Z"
