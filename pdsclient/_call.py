@@ -33,6 +33,7 @@ class Response:
         request_id: the service's name for the exchange.
         attempts: how many times the call was sent.
         elapsed_s: seconds from the call to the answer, with waits and retries.
+        waited_s: those of them spent waiting for the rate limit and before retries.
     """
 
     status: int
@@ -42,6 +43,7 @@ class Response:
     request_id: str | None
     attempts: int
     elapsed_s: float
+    waited_s: float = 0.0
 
     def __repr__(self) -> str:
         return (
@@ -111,6 +113,7 @@ class Call:
     may_have_happened = on_the_wire = False
     paced = False  # by the limiter, for the next send
     hold: Callable[[Call], Awaitable[None]]  # what keeps it from leaving
+    waited_s = 0.0
     ends_at = math.inf
     last_error: PDSError | None = None
     reply: _protocol.Reply | None = None

@@ -231,6 +231,11 @@ class Engine:
         """What a typed request sends, checked unless this view says not to."""
         return request.to_wire(self._settings.validate)
 
+    @property
+    def validates(self) -> bool:
+        """Arguments are checked before they are sent."""
+        return self._settings.validate
+
     def prepare_op(self, op: AnyOp, data: Mapping[str, Any]) -> Call:
         """The call of a typed operation."""
         config = self.shared.config
@@ -260,6 +265,7 @@ class Engine:
             request_id=reply.request_id,
             attempts=call.sends,
             elapsed_s=self.shared.now() - started,
+            waited_s=call.waited_s,
         )
 
     async def _call_in_time(self, call: Call, deadline_s: float) -> Any:
@@ -381,7 +387,9 @@ class Engine:
 
     async def _await_turn(self, call: Call) -> None:
         """Wait for the call's turn at the limited rate; it keeps the turn until it is sent."""
+        began = self.shared.now()
         await self.shared.limiter.wait(call.target.group)
+        call.waited_s += self.shared.now() - began
         call.paced = True
 
     def _news(self) -> int:
@@ -421,6 +429,7 @@ class Engine:
                 wait = step.ceiling_s * shared.context.random.random()
             self._tell_retry(call, error, wait)
             await shared.context.sleep(wait)
+            call.waited_s += wait
         else:
             raise error
 

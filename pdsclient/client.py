@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypedDict, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, TypedDict, TypeVar, overload
 
 from pdsclient._call import Response
 from pdsclient._core import Engine, Shared
@@ -29,6 +30,9 @@ from pdsclient.tokens import TokenInfo
 if TYPE_CHECKING:
     from typing import Self, Unpack
 
+    from pdsclient.bulk import BulkSearch, Progress
+    from pdsclient.bulk.axis import PartitionKey
+    from pdsclient.bulk.jobs import Jobs, SearchFields
     from pdsclient.models import Page
     from pdsclient.resources.drive import DriveResource
     from pdsclient.resources.file import FileResource
@@ -367,6 +371,64 @@ class AsyncPDSClient:
         from pdsclient.resources.share_link import ShareLinkResource
 
         return ShareLinkResource(self._engine)
+
+    # -------------------------------------------------------------------- jobs
+
+    def bulk_search(
+        self,
+        jobs: Jobs,
+        *,
+        concurrency: int = 16,
+        partition: PartitionKey | None = None,
+        ordered: bool = False,
+        on_error: Literal["collect", "raise"] = "collect",
+        checkpoint: str | os.PathLike[str] | None = None,
+        progress: Callable[[Progress], object] | None = None,
+        max_hits: int | None = None,
+        **defaults: Unpack[SearchFields],
+    ) -> BulkSearch:
+        """Many searches by a fixed number of workers, or one big search in parallel.
+
+        ``async with client.bulk_search(jobs, drive_id=…) as results:`` gives ``BulkResults``.
+        Leaving the block, however it happens, stops the workers. Memory does not grow with the
+        number of jobs or hits: workers wait for whoever takes the hits.
+
+        Args:
+            jobs: a query, a ``SearchJob``, or an iterable or async iterable of these, which is
+                read as workers get free and may be endless.
+            concurrency: number of workers, 1-1,024, hence of requests under way at most.
+            partition: divide each search into parts that are read in parallel, along
+                ``created_at``, ``updated_at``, ``image_time`` or ``size``. Without files that
+                change meanwhile the hits are those of the plain search; docs/bulk.md says what
+                holds when they do. None divides none.
+            ordered: give the hits in the order of the jobs and of their ``order_by``, which has
+                to begin with the partition key. Slower: pages wait for their turn.
+            on_error: ``collect`` keeps a failing job in ``results.failures`` and goes on with the
+                others; ``raise`` ends everything with its error.
+            checkpoint: a file to keep the place in. If it is there, the search goes on from it;
+                it disappears when the search is complete.
+            progress: called with a ``Progress`` twice a second, and at the end.
+            max_hits: stop after so many hits; None gives all.
+            defaults: what jobs do not say themselves: ``drive_id``, ``order_by``, ``fields`` and
+                the other arguments of ``client.file.search``.
+
+        Raises:
+            InvalidRequest: an argument is wrong, naming it; nothing was sent.
+        """
+        from pdsclient.bulk import BulkSearch
+
+        return BulkSearch(
+            self._engine,
+            jobs,
+            concurrency=concurrency,
+            partition=partition,
+            ordered=ordered,
+            on_error=on_error,
+            checkpoint=checkpoint,
+            progress=progress,
+            max_hits=max_hits,
+            defaults=dict(defaults),
+        )
 
     # -------------------------------------------------------------------- life
 

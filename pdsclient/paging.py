@@ -128,14 +128,12 @@ class PageIterator(Generic[P_co]):
         self.marker = page.next_marker
         self._done = self.marker is None
         # Found now, told at the next step: this page's rows are good.
-        self._stuck = self._check_progress(len(page.items))
+        self._stuck = None if self._done else self._check_progress(page)
         return page
 
-    def _check_progress(self, rows: int) -> str | None:
+    def _check_progress(self, page: Page[Any]) -> str | None:
         """What shows that the listing would not end, if anything does."""
-        if self.marker is None:
-            return None
-        self._empty = 0 if rows else self._empty + 1
+        self._empty = 0 if page.items else self._empty + 1
         if hash(self.marker) in self._seen:
             return "the server sent a marker that it had sent before; reading on would not end"
         self._seen.add(hash(self.marker))

@@ -47,6 +47,9 @@ class Op(StrEnum):
     MATCH = "match"
     IN = "in"
 
+    # Enum's own is written in Python, and every lookup of an operator pays for it.
+    __hash__ = str.__hash__
+
 
 TEXT_OPS: Final = frozenset({Op.PREFIX, Op.MATCH})
 RANGE_OPS: Final = frozenset({Op.LT, Op.GT, Op.LE, Op.GE})

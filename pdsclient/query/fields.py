@@ -303,6 +303,10 @@ class FieldSet(Mapping[str, Field]):
     def __getitem__(self, name: str) -> Field:
         return self._fields[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The field of this name, or the default."""
+        return self._fields.get(name, default)
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._fields)
 

@@ -60,7 +60,8 @@ def plain(value: object, label: str) -> Scalar:
 def kind_of(value: Value) -> Kind:
     """The kind of a plain value, or of those in a tuple."""
     first = value[0] if isinstance(value, tuple) else value
-    return next(kind for types, kind in _KIND_OF if isinstance(first, types))
+    exact = _EXACT.get(type(first))
+    return exact or next(kind for types, kind in _KIND_OF if isinstance(first, types))
 
 
 def unsendable(text: str) -> int | None:
@@ -212,3 +213,4 @@ _KIND_OF: Final[tuple[tuple[type, Kind], ...]] = (
     (float, Kind.DOUBLE),
     (datetime, Kind.DATE),
 )
+_EXACT: Final = dict(_KIND_OF)

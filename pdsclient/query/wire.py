@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from pdsclient.errors import InvalidRequest
@@ -12,6 +12,7 @@ from pdsclient.query.files import FILE_FIELDS
 from pdsclient.query.order import OrderBy, OrderTerm
 from pdsclient.query.parser import parse_order_by, parse_query, sortable
 from pdsclient.query.render import render
+from pdsclient.query.values import kind_of
 
 # "up to 4,096 characters", "up to 128 characters" (seed, SearchFiles); keys: pds-service.md 5.7.
 LONGEST_QUERY: Final = 4_096
@@ -75,23 +76,30 @@ def check_query(query: Query, fields: FieldSet) -> None:
     """Raise InvalidRequest unless each comparison with a listed field suits it."""
     for comparison in comparisons(query):
         field = fields.get(comparison.field)
-        if field is not None:
+        if field is None:
+            continue
+        if comparison.op not in field.ops:
             field.check_op(comparison.op)
-            value = comparison.value
-            for item in value if isinstance(value, tuple) else (value,):
+        value = comparison.value
+        for item in value if isinstance(value, tuple) else (value,):
+            # The values in a node are plain ones already; of the right kind they suit any field.
+            if field.choices is not None or kind_of(item) is not field.kind:
                 field.check_value(comparison.op, item)
 
 
-def comparisons(query: Query) -> Iterator[Comparison]:
+def comparisons(query: Query) -> list[Comparison]:
     """All comparisons in a query, from left to right."""
-    node = query.node
-    if isinstance(node, Comparison):
-        yield node
-    elif isinstance(node, Not):
-        yield from comparisons(node.term)
-    elif isinstance(node, Chain):
-        for term in node.terms:
-            yield from comparisons(term)
+    found = []
+    rest = [query.node]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, Comparison):
+            found.append(node)
+        elif isinstance(node, Not):
+            rest.append(node.term.node)
+        elif isinstance(node, Chain):
+            rest += [term.node for term in reversed(node.terms)]
+    return found
 
 
 def _limited_query(text: str) -> str:

@@ -1,0 +1,22 @@
+"""Bulk searches: many searches, or one big one in parallel, resumable and in flat memory.
+
+``client.bulk_search`` makes them.
+"""
+
+from __future__ import annotations
+
+from pdsclient.bulk.jobs import SearchJob
+from pdsclient.bulk.plan import JobFailure
+from pdsclient.bulk.progress import Progress, rich_progress, tqdm_progress
+from pdsclient.bulk.search import BulkResults, BulkSearch, Hit
+
+__all__ = [
+    "BulkResults",
+    "BulkSearch",
+    "Hit",
+    "JobFailure",
+    "Progress",
+    "SearchJob",
+    "rich_progress",
+    "tqdm_progress",
+]
