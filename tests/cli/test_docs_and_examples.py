@@ -20,6 +20,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 import pdsclient
 from pdsclient import AsyncPDSClient, ClientConfig, FileTokenStore, errors
+from pdsclient.bulk import Progress
 from pdsclient.emulator import Emulator, Fault, Settings
 from pdsclient.query import FILE_FIELDS, Kind
 
@@ -181,6 +182,14 @@ def test_every_switch_is_in_the_table() -> None:
     assert {one.name for one in attrs.fields(Settings)} <= listed
     faults = {name for name, item in vars(Fault).items() if isinstance(item, classmethod)}
     assert faults <= set(re.findall(r"`(?:Fault)?\.(\w+)\(", text))
+
+
+def test_progress_and_arguments_of_bulk_search_are_explained() -> None:
+    """docs/bulk.md has each field of a snapshot in its table, and speaks of each argument."""
+    assert set(rows("docs/bulk.md", "## Progress")) == {one.name for one in attrs.fields(Progress)}
+    text = (ROOT / "docs/bulk.md").read_text(encoding="utf-8")
+    arguments = inspect.signature(AsyncPDSClient.bulk_search).parameters.keys()
+    assert arguments - {"self", "jobs", "defaults"} <= set(re.findall(r"`(\w+)", text))
 
 
 SEED_CONTEXT = (
