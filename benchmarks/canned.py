@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
+from functools import partial
 
 from sample import PAGE, SMALL
 
+Respond = Callable[[bytes, bytes], bytes]
 
-def _answer(body: bytes) -> bytes:
+
+def answer(body: bytes) -> bytes:
+    """A reply with status 200, whole."""
     head = (
         "HTTP/1.1 200 OK\r\n"
         "Content-Type: application/json; charset=utf-8\r\n"
@@ -23,40 +28,51 @@ def _answer(body: bytes) -> bytes:
     return head.encode() + body
 
 
-_SMALL, _PAGE = _answer(SMALL), _answer(PAGE)
+_SMALL, _PAGE = answer(SMALL), answer(PAGE)
 
 
-class _Canned(asyncio.Protocol):
+class _Connection(asyncio.Protocol):
     transport: asyncio.Transport
+
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
+        self._pending = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        self.pending = b""
 
     def data_received(self, data: bytes) -> None:
-        self.pending += data
-        while (end := _request_end(self.pending)) is not None:
-            path = self.pending[: self.pending.index(b"\r\n")]
-            self.pending = self.pending[end:]
-            self.transport.write(_PAGE if b"/file/search" in path else _SMALL)
+        self._pending += data
+        while (found := _first_request(self._pending)) is not None:
+            path, body, end = found
+            self._pending = self._pending[end:]
+            self.transport.write(self._respond(path, body))
 
 
-def _request_end(data: bytes) -> int | None:
-    """Where the first request ends; None while it is incomplete."""
-    head, blank, body = data.partition(b"\r\n\r\n")
+def _first_request(data: bytes) -> tuple[bytes, bytes, int] | None:
+    """Its first line, its body, and where it ends; None while it is incomplete."""
+    head, blank, rest = data.partition(b"\r\n\r\n")
     if not blank:
         return None
     length = int(head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0] or 0)
-    return len(head) + len(blank) + length if len(body) >= length else None
+    if len(rest) < length:
+        return None
+    return head.partition(b"\r\n")[0], rest[:length], len(head) + len(blank) + length
 
 
-async def _serve() -> None:
+async def serve(respond: Respond) -> None:
+    """Answer requests with what the function makes of their first line and body."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(_Canned, "127.0.0.1", 0, backlog=1024)
+    connection = partial(_Connection, respond)
+    server = await loop.create_server(connection, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 
 
+def _page_or_small(path: bytes, _: bytes) -> bytes:
+    return _PAGE if b"/file/search" in path else _SMALL
+
+
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(serve(_page_or_small))

@@ -11,10 +11,15 @@ from collections.abc import Callable, Coroutine, Sequence
 
 import aiohttp
 import emulator_pages
+import export_speed
 import import_time
 import msgspec
 import overhead
+import partitioned
+import rate
+import slow_consumer
 import small_call
+import small_jobs
 import typed_page
 from harness import SMOKE, Effort, Result
 
@@ -24,6 +29,11 @@ BENCHMARKS: dict[str, Callable[[Effort], Coroutine[None, None, list[Result]]]] =
     "overhead": overhead.run,
     "import_time": import_time.run,
     "emulator_pages": emulator_pages.run,
+    "partitioned": partitioned.run,
+    "small_jobs": small_jobs.run,
+    "slow_consumer": slow_consumer.run,
+    "export_speed": export_speed.run,
+    "rate": rate.run,
 }
 
 

@@ -96,23 +96,30 @@ _PAIR = re.compile(
 _ELEMENT = re.compile(rf"(<(?:{_NAMES})(?:\s[^<>]*+)?>)(?:<!\[CDATA\[)?[^<]++", re.IGNORECASE)
 
 
-def mask(value: Any, known: Iterable[str] = ()) -> Any:
+def mask(value: Any, known: Iterable[str] = (), *, texts: bool = True) -> Any:
     """A copy of a JSON-like value with every secret replaced by ``***``.
 
     What is nested deeper than 32 levels, or comes after 20,000 values, is shown as ``…``.
+
+    Args:
+        value: anything that JSON can say.
+        known: credentials of the caller.
+        texts: look inside texts too; without it only what stands under a secret key is replaced,
+            and presigned URLs stay.
     """
-    return _Masker(tuple(known)).mask(value, _DEEPEST)
+    return _Masker(tuple(known), texts).mask(value, _DEEPEST)
 
 
 class _Masker:
-    def __init__(self, known: tuple[str, ...]) -> None:
+    def __init__(self, known: tuple[str, ...], texts: bool) -> None:
         self._known = known
+        self._texts = texts
         self._left = _MOST_VALUES
 
     def mask(self, value: Any, depth: int) -> Any:
         self._left -= 1
         if isinstance(value, str):
-            return mask_text(value, self._known) if self._left >= 0 else "…"
+            return self._text(value) if self._left >= 0 else "…"
         if not isinstance(value, (Mapping, list, tuple)):
             return value
         if depth == 0 or self._left < 0:
@@ -127,9 +134,12 @@ class _Masker:
         masked = {}
         for key, item in self._affordable(value.items()):
             hide = item and _bare(str(key)) in secret
-            shown = mask_text(key, self._known) if isinstance(key, str) else key
+            shown = self._text(key) if isinstance(key, str) else key
             masked[shown] = HIDDEN if hide else self.mask(item, depth - 1)
         return masked
+
+    def _text(self, text: str) -> str:
+        return mask_text(text, self._known) if self._texts else text
 
     def _affordable(self, items: Iterable[Any]) -> Iterator[Any]:
         for item in items:

@@ -8,7 +8,6 @@ does this with any ``TokenStore``; ``FileTokenStore`` is the one for processes o
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import os
 import secrets
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from attrs import field, frozen
 
 from pdsclient._checks import seconds
+from pdsclient._disk import sync_directory
 from pdsclient.errors import AuthError, InvalidRequest
 from pdsclient.tokens import TokenInfo
 
@@ -232,7 +232,7 @@ def _write(path: str, token_info: TokenInfo, stale_after_s: float) -> None:
             with suppress(OSError):
                 os.unlink(temporary)
             raise
-        _sync_directory(directory)
+        sync_directory(directory)
 
 
 def _write_durably(path: str, text: bytes) -> None:
@@ -251,17 +251,3 @@ def _remove_stale(directory: str, name: str, age_s: float) -> None:
             left_at = one.stat(follow_symlinks=False).st_mtime
             if one.name.endswith(".tmp") and left_at < time.time() - age_s:
                 os.unlink(one.path)
-
-
-def _sync_directory(directory: str) -> None:
-    if os.name != "posix":  # Windows cannot open a directory
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some file systems cannot sync a directory; the file itself is complete all the same.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)

@@ -194,6 +194,7 @@ class BulkResults:
         self._taken: list[Batch] = []
         self._open: deque[Batch] = deque()
         self._hits: Iterator[Hit] = iter(())
+        self._begun = False
         self._last: Progress | None = None
         self._told_badly = False
 
@@ -247,8 +248,14 @@ class BulkResults:
             self._position = past.position
             self._meter.go_on(past.hits, past.expected)
             await workers.recall(self._ledger.expected)
+
+    def _begin(self, workers: Workers) -> None:
+        """Nothing is sent before somebody takes: what is wrong with a sink is known by then."""
+        if self._begun:
+            return
+        self._begun = True
         workers.start()
-        if options.progress is not None:
+        if self._options.progress is not None:
             workers.own(self._tick())
 
     async def _stop(self) -> None:
@@ -380,6 +387,7 @@ class BulkResults:
         assert workers is not None
         if self._last is not None or (most is not None and meter.hits >= most):
             return []
+        self._begin(workers)
         batches = await self._outbox.take(at_once)
         if most is not None:
             batches = _first_hits(batches, most - meter.hits)

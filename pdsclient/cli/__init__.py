@@ -1,4 +1,4 @@
-"""The command line, installed with the extra ``cli``: ``pdsclient search``, ``pdsclient emulator``.
+"""The command line, installed with the extra ``cli``: ``pdsclient`` and its commands.
 
 Each command is one coroutine; ``terminal.run`` turns how it ends into an exit status.
 """

@@ -8,6 +8,7 @@ import typer
 
 from pdsclient._version import __version__
 from pdsclient.cli.emulator import emulator
+from pdsclient.cli.export import export
 from pdsclient.cli.search import search
 from pdsclient.cli.terminal import open_streams
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(search)
+app.command()(export)
 app.command()(emulator)
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pdsclient.cli.terminal import run, shown, write
+from pdsclient._shown import shown
+from pdsclient.cli.terminal import is_interactive, run, say, write
 from pdsclient.errors import InvalidRequest
 from pdsclient.token_store import FileTokenStore
 
@@ -39,6 +40,13 @@ def emulator(
             help="Serve this directory as the drive; it is never written. Else an empty drive.",
         ),
     ] = None,
+    synthetic: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Fill the drive with N made-up files and folders."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="The same seed makes the same files.")
+    ] = 0,
     host: Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(metavar="N", min=0, max=65535, help="0 takes a free one.")
@@ -80,11 +88,17 @@ def emulator(
         "allow_remote": allow_remote,
     }
     with tempfile.TemporaryDirectory(prefix="pdsclient-") as folder:
-        run(_serve(directory, switches, FileTokenStore(token_file or Path(folder, "token.json"))))
+        store = FileTokenStore(token_file or Path(folder, "token.json"))
+        run(_serve(directory, switches, store, synthetic=synthetic, seed=seed))
 
 
 async def _serve(
-    directory: Path | None, switches: Mapping[str, Any], store: FileTokenStore
+    directory: Path | None,
+    switches: Mapping[str, Any],
+    store: FileTokenStore,
+    *,
+    synthetic: int | None,
+    seed: int,
 ) -> None:
     from pdsclient.emulator import Emulator
     from pdsclient.emulator.guard import is_loopback
@@ -96,8 +110,12 @@ async def _serve(
             "--allow-remote says that this is meant"
         )
     async with Emulator(directory, **switches) as emulator:
+        if synthetic is not None:
+            if is_interactive():
+                say(f"making {synthetic:,} files; a million takes about a minute")
+            await emulator.add_synthetic(synthetic, seed=seed)
         await store.save(emulator.issue_token(_TOKEN_LIFE_S))
-        write(_greeting(emulator, store.path))
+        write(_greeting(emulator, store.path, synthetic))
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
@@ -110,7 +128,7 @@ def _stop_on_terminate() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
-def _greeting(emulator: Emulator, token_file: str) -> str:
+def _greeting(emulator: Emulator, token_file: str, synthetic: int | None) -> str:
     lines = [
         ("endpoint", emulator.api_endpoint),
         ("domain id", emulator.domain_id),
@@ -119,6 +137,8 @@ def _greeting(emulator: Emulator, token_file: str) -> str:
     ]
     if emulator.tree is not None:
         lines.append(("serving", f"{emulator.tree.files:,} files"))
+    if synthetic is not None:
+        lines.append(("made up", f"{synthetic:,} files and folders"))
     command = ["pdsclient", "search", "size > 1024", "--endpoint", emulator.api_endpoint]
     command += ["--token-file", token_file]
     return (

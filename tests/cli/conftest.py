@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import pytest
 
 import pdsclient
 from pdsclient.__main__ import main
+from pdsclient.emulator import Emulator
+from pdsclient.token_store import FileTokenStore
 
 CALM = "plain.txt"
 HOSTILE = (
@@ -110,3 +114,52 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(250):
         (root / f"file{number}.txt").touch()
     return root
+
+
+@pytest.fixture
+def domain(tmp_path: Path) -> Iterator[Domain]:
+    """A running emulator in a thread of its own, as another process would be."""
+    with Domain(tmp_path / "token.json") as domain:
+        yield domain
+
+
+class Domain:
+    """An emulator with one file, and a token file for it."""
+
+    def __init__(self, token_file: Path) -> None:
+        self.token_file = token_file
+        self.emulator: Emulator
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve)
+        self._ready = threading.Event()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join()
+
+    @property
+    def args(self) -> tuple[object, ...]:
+        """The options that name it."""
+        return "--endpoint", self.emulator.api_endpoint, "--token-file", self.token_file
+
+    def add_files(self, rows: Iterable[dict[str, object]]) -> None:
+        """Add files to the drive."""
+        adding = self.emulator.add_files(list(rows))
+        asyncio.run_coroutine_threadsafe(adding, self._loop).result()
+
+    def _serve(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._live())
+
+    async def _live(self) -> None:
+        self._ended = asyncio.Event()
+        async with Emulator() as self.emulator:
+            await self.emulator.add_files([{"name": "report.pdf", "size": 3}])
+            await FileTokenStore(self.token_file).save(self.emulator.token_info)
+            self._ready.set()
+            await self._ended.wait()

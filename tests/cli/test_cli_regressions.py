@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pdsclient.cli.terminal import Exit, run, write
 from pdsclient.emulator import Emulator, Settings
 from pdsclient.errors import InvalidRequest
 
@@ -68,3 +70,16 @@ def test_delays_of_the_emulator_are_finite(delay: float) -> None:
     """A delay that never ends is a mistake in a test, told where it is written."""
     with pytest.raises(InvalidRequest, match="finite number of seconds"):
         Settings(index_delay_s=delay)
+
+
+def test_ctrl_c_just_before_a_write_is_heard(capsys: pytest.CaptureFixture[str]) -> None:
+    """A write that nobody may ever read does not begin once the command was told to stop."""
+
+    async def job() -> None:
+        signal.raise_signal(signal.SIGINT)
+        write("more")
+
+    with pytest.raises(SystemExit) as ended:
+        run(job())
+    assert ended.value.code == Exit.INTERRUPTED
+    assert capsys.readouterr().out == ""

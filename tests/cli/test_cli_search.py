@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
 from pdsclient import __version__
 from pdsclient.cli.terminal import Exit, run
-from pdsclient.emulator import Emulator, Fault
+from pdsclient.emulator import Fault
 from pdsclient.errors import (
     AuthError,
     DeadlineExceeded,
@@ -30,51 +27,6 @@ from pdsclient.errors import (
     RateLimited,
     RefreshFailed,
 )
-from pdsclient.token_store import FileTokenStore
-
-
-@pytest.fixture
-def domain(tmp_path: Path) -> Iterator[Domain]:
-    """A running emulator in a thread of its own, as another process would be."""
-    with Domain(tmp_path / "token.json") as domain:
-        yield domain
-
-
-class Domain:
-    """An emulator with one file, and a token file for it."""
-
-    def __init__(self, token_file: Path) -> None:
-        self.token_file = token_file
-        self.emulator: Emulator
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve)
-        self._ready = threading.Event()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._ready.wait()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join()
-
-    @property
-    def args(self) -> tuple[object, ...]:
-        """The options that name it."""
-        return "--endpoint", self.emulator.api_endpoint, "--token-file", self.token_file
-
-    def _serve(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._live())
-
-    async def _live(self) -> None:
-        self._ended = asyncio.Event()
-        async with Emulator() as self.emulator:
-            await self.emulator.add_files([{"name": "report.pdf", "size": 3}])
-            await FileTokenStore(self.token_file).save(self.emulator.token_info)
-            self._ready.set()
-            await self._ended.wait()
 
 
 def names(out: str) -> set[str]:
@@ -163,14 +115,14 @@ def test_wrong_usage_is_named_with_status_2(cli: Any, args: list[str], said: str
     assert outcome.out == ""
 
 
-def test_domain_is_searched_with_a_token_file(cli: Any, domain: Domain) -> None:
+def test_domain_is_searched_with_a_token_file(cli: Any, domain: Any) -> None:
     """An endpoint and a token file are enough; the default drive is asked for."""
     assert names(cli("search", "size = 3", *domain.args).out) == {"report.pdf"}
     sent = {record.operation for record in domain.emulator.requests}
     assert sent == {"/drive/get_default_drive", "/file/search"}
 
 
-def test_unknown_drive_fails_with_the_service_own_words(cli: Any, domain: Domain) -> None:
+def test_unknown_drive_fails_with_the_service_own_words(cli: Any, domain: Any) -> None:
     """An error of the service is said in one line, with its code, and the status is 1."""
     outcome = cli("search", "size = 3", *domain.args, "--drive", "77")
     assert outcome.status == 1
@@ -178,7 +130,7 @@ def test_unknown_drive_fails_with_the_service_own_words(cli: Any, domain: Domain
     assert len(outcome.err.splitlines()) == 1
 
 
-def test_dead_token_ends_with_status_3_and_is_not_shown(cli: Any, domain: Domain) -> None:
+def test_dead_token_ends_with_status_3_and_is_not_shown(cli: Any, domain: Any) -> None:
     """A refused token is an error of its own; no part of it is written anywhere."""
     token = domain.emulator.token_info.access_token
     domain.emulator.revoke(token)
@@ -188,7 +140,7 @@ def test_dead_token_ends_with_status_3_and_is_not_shown(cli: Any, domain: Domain
     assert token not in outcome.err
 
 
-def test_missing_or_open_token_file_is_explained(cli: Any, domain: Domain) -> None:
+def test_missing_or_open_token_file_is_explained(cli: Any, domain: Any) -> None:
     """The message names the file and the way out."""
     domain.token_file.chmod(0o644)
     outcome = cli("search", "size = 3", *domain.args)
@@ -201,7 +153,7 @@ def test_missing_or_open_token_file_is_explained(cli: Any, domain: Domain) -> No
 
 
 def test_retry_is_told_to_who_watches(
-    cli: Any, domain: Domain, monkeypatch: pytest.MonkeyPatch
+    cli: Any, domain: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a terminal a wait is explained while it lasts; elsewhere it is silent."""
     domain.emulator.faults.add("/file/search", Fault.reset())
@@ -261,13 +213,13 @@ def test_version_is_the_package_s(cli: Any) -> None:
     assert cli("--version") == (0, f"{__version__}\n", "")
 
 
-@pytest.mark.parametrize("args", [["--help"], ["search", "--help"], ["emulator", "--help"]])
+@pytest.mark.parametrize("command", [[], ["search"], ["export"], ["emulator"]], ids=str)
 def test_help_fits_into_80_columns(
-    cli: Any, args: list[str], monkeypatch: pytest.MonkeyPatch
+    cli: Any, command: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Help reads well on a plain terminal."""
     monkeypatch.setenv("COLUMNS", "80")
-    outcome = cli(*args)
+    outcome = cli(*command, "--help")
     assert outcome.status == 0
     assert outcome.out.startswith("Usage: pdsclient")
     assert max(map(len, outcome.out.splitlines())) <= 80

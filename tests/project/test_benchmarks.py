@@ -80,11 +80,11 @@ def test_the_ratio_is_the_median_of_the_rounds(load):
 
 def test_requests_are_told_apart_by_their_length(load):
     """The canned server finds the end of each, also when two arrive at once."""
-    end = load("canned")._request_end
-    first = b"POST /a HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
-    assert end(first + first) == len(first)
-    assert end(first[:-1]) is None
-    assert end(first[:20]) is None
+    first_request = load("canned")._first_request
+    request = b"POST /a HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
+    assert first_request(request + request) == (b"POST /a HTTP/1.1", b"{}", len(request))
+    assert first_request(request[:-1]) is None
+    assert first_request(request[:20]) is None
 
 
 def test_the_sample_is_a_page_of_a_normal_size(load):

@@ -19,8 +19,10 @@ LAYERS: dict[str, set[str]] = {
         "_checks",
         "_clock",
         "_codec",
+        "_html",
         "_operations_table",
         "_secrets",
+        "_shown",
         "_times",
         "_version",
         "errors",
@@ -31,6 +33,7 @@ LAYERS: dict[str, set[str]] = {
     },
     "1 protocol": {"_policy", "_protocol"},
     "2 I/O": {
+        "_disk",
         "_slots",
         "_watchdog",
         "_exchange",
@@ -42,6 +45,7 @@ LAYERS: dict[str, set[str]] = {
         "transport",
     },
     "3 core": {"_call", "_core", "operations", "paging", "resources"},
+    "4 jobs": {"bulk", "export"},
     "5 face and edges": {"__init__", "__main__", "cli", "client", "emulator"},
 }
 LAYER_OF = {module: layer for layer, modules in LAYERS.items() for module in modules}

@@ -15,9 +15,11 @@ MODULES = [
     importlib.import_module(name)
     for name in (
         "pdsclient",
+        "pdsclient.bulk",
         "pdsclient.emulator",
         "pdsclient.errors",
         "pdsclient.events",
+        "pdsclient.export",
         "pdsclient.limits",
         "pdsclient.models",
         "pdsclient.query",
