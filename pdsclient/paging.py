@@ -106,13 +106,16 @@ class PageIterator(Generic[P_co]):
         marker: where the next page starts; None before the first and after the last one.
     """
 
+    __slots__ = ("_done", "_empty", "_fetch", "_seen", "_stuck", "marker")
+
     def __init__(
         self, fetch: Callable[[str | None, bool], Awaitable[P_co]], marker: str | None
     ) -> None:
         self._fetch = fetch
         self.marker = marker
         self._done = False
-        self._seen: set[int] = set() if marker is None else {hash(marker)}
+        # Many searches fit on a page and need none.
+        self._seen: set[int] | None = None if marker is None else {hash(marker)}
         self._empty = 0
         self._stuck: str | None = None
 
@@ -134,9 +137,10 @@ class PageIterator(Generic[P_co]):
     def _check_progress(self, page: Page[Any]) -> str | None:
         """What shows that the listing would not end, if anything does."""
         self._empty = 0 if page.items else self._empty + 1
-        if hash(self.marker) in self._seen:
+        self._seen = seen = set() if self._seen is None else self._seen
+        if hash(self.marker) in seen:
             return "the server sent a marker that it had sent before; reading on would not end"
-        self._seen.add(hash(self.marker))
+        seen.add(hash(self.marker))
         if self._empty >= _MOST_EMPTY_PAGES:
             return f"the server sent {self._empty:,} pages in a row without a row in them"
         return None

@@ -38,7 +38,7 @@ _LATEST: Final = 253402300799  # the last second of the year 9999
 _LEAST: Final = {Kind.DATE: -2208988800, Kind.LONG: 0}  # the year 1900; no bytes
 
 
-class Range(Struct, frozen=True, omit_defaults=True):
+class Range(Struct, frozen=True, omit_defaults=True, gc=False):
     """A range of a key as a condition: ``low <= key < high``; either end may be open.
 
     Attributes:
@@ -78,7 +78,7 @@ def _comparison(field: Field, op: Op, at: int) -> str:
     return str(field.compare(op, value))
 
 
-class Axis(Struct, frozen=True, omit_defaults=True):
+class Axis(Struct, frozen=True, omit_defaults=True, gc=False):
     """A key to read along.
 
     Attributes:

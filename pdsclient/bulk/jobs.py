@@ -42,11 +42,11 @@ class SearchFields(TypedDict, total=False):
     url_expire_sec: int | None
 
 
-class _Asked(Struct, frozen=True):
+class _Asked(Struct, frozen=True, gc=False):
     query: Query | str
 
 
-class SearchJob(_Asked, frozen=True, kw_only=True, eq=False):
+class SearchJob(_Asked, frozen=True, kw_only=True, eq=False, gc=False):
     """One search of a bulk search.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -85,8 +86,11 @@ class Outbox:
                 return False
         return True
 
-    async def take(self, most: int | None = None) -> list[Batch]:
-        """The pages that are there, up to so many; waits for one; an empty list at the end.
+    async def take(self, enough: float = math.inf) -> list[Batch]:
+        """The pages that are there; waits for one; an empty list at the end.
+
+        Args:
+            enough: the rest is left when so many hits are taken.
 
         Raises:
             Exception: what ``fail`` was told.
@@ -96,8 +100,11 @@ class Outbox:
             await self._reader
         if self._error is not None:
             raise self._error
-        count = len(self._ready) if most is None else min(most, len(self._ready))
-        return [self._ready.popleft() for _ in range(count)]
+        taken: list[Batch] = []
+        while self._ready and enough > 0:
+            taken.append(self._ready.popleft())
+            enough -= len(taken[-1].files)
+        return taken
 
     def close(self) -> None:
         """No page follows."""

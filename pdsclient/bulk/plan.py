@@ -131,10 +131,14 @@ class Plan:
     Args:
         partition: the key along which searches are divided; None divides none.
         ordered: hits are wanted in order.
+        totals: first pages say how many hits there are.
     """
 
-    def __init__(self, *, partition: str | None, ordered: bool) -> None:
+    def __init__(
+        self, *, partition: str | None, ordered: bool = False, totals: bool = True
+    ) -> None:
         self.partition = partition
+        self.totals = totals
         self.ordered = ordered
         self.jobs: dict[int, JobState] = {}
         self.pending: deque[Window] = deque()
@@ -316,7 +320,7 @@ class Plan:
     def arrived(self, window: Window, page: FilePage) -> Batch:
         """What a page brings; the window, and perhaps others, have changed."""
         job = window.job
-        if window.place.is_first:
+        if self.totals and window.place.is_first:
             window.announce(page.total_count)
             job.total = page.total_count if job.pages == 0 else job.total
         step = window.advance(page)

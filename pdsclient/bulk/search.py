@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
@@ -30,7 +31,7 @@ from pdsclient.bulk.outbox import Outbox
 from pdsclient.bulk.plan import JobFailure, Plan
 from pdsclient.bulk.progress import Meter, Progress, Reason
 from pdsclient.bulk.windows import Batch
-from pdsclient.bulk.workers import Parts, Reader, Workers
+from pdsclient.bulk.workers import PAGE, Parts, Reader, Workers
 from pdsclient.errors import InvalidRequest
 from pdsclient.query import Query
 
@@ -98,6 +99,11 @@ class BulkOptions:
     max_hits: int | None = field(default=None, validator=_max_hits)
 
     @property
+    def totals(self) -> bool:
+        """Whether anybody wants to know how many hits there are."""
+        return self.partition is not None or self.progress is not None
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What must not change between a search and its continuation."""
         return {"partition": self.partition, "ordered": self.ordered}
@@ -125,7 +131,7 @@ class BulkSearch:
             self._meter,
             partition=options_.partition,
             ordered=options_.ordered,
-            totals=options_.partition is not None or options_.progress is not None,
+            totals=options_.totals,
         )
         self._feed = JobFeed(jobs, defaults)
         if isinstance(jobs, (Query, str, SearchJob)):
@@ -153,7 +159,7 @@ class BulkSearch:
         trace: TracebackType | None,
     ) -> None:
         if self._results is not None:
-            await self._results._stop()
+            await self._results._leave()
 
     def __aiter__(self) -> NoReturn:
         raise InvalidRequest(
@@ -179,7 +185,9 @@ class BulkResults:
         self._file = options.checkpoint
         self._ledger: Ledger | None = None
         self._position: dict[str, Any] | None = None
-        self._plan = Plan(partition=options.partition, ordered=options.ordered)
+        self._plan = Plan(
+            partition=options.partition, ordered=options.ordered, totals=options.totals
+        )
         count = options.concurrency
         self._outbox = Outbox(
             ordered=options.ordered,
@@ -192,6 +200,7 @@ class BulkResults:
         self._workers: Workers | None = None
         self._way: str | None = None
         self._taken: list[Batch] = []
+        self._taking = self._left = False
         self._open: deque[Batch] = deque()
         self._hits: Iterator[Hit] = iter(())
         self._begun = False
@@ -265,6 +274,14 @@ class BulkResults:
             self._last = self._snapshot(finished=True)
             self._tell(self._last)
 
+    async def _leave(self) -> None:
+        """The block ends: what was not taken is gone, and whoever still waits for it is told."""
+        await self._stop()
+        self._left = True
+        self._hits = iter(())
+        self._open.clear()
+        self._outbox.fail(_gone())
+
     async def _tick(self) -> None:
         while True:
             self._tell(self._snapshot())
@@ -291,15 +308,15 @@ class BulkResults:
         while True:
             for hit in self._hits:
                 return hit
-            batch = await self._next_batch()
-            if batch is None:
+            batches = await self._next_batches()
+            if not batches:
                 raise StopAsyncIteration
-            self._hits = _hits_of(batch)
+            self._hits = (Hit(batch.job, file) for batch in batches for file in batch.files)
 
     def batches(self) -> BatchIterator:
         """The hits page by page, as objects with ``key``, ``files`` and ``raw()``."""
         self._claim("batches()")
-        return BatchIterator(self._next_batch)
+        return BatchIterator(self)
 
     async def write_to(self, sink: Sink) -> None:
         """Write all hits to a sink; with a checkpoint, each exactly once whatever happens.
@@ -348,7 +365,7 @@ class BulkResults:
 
     def _claim(self, way: str) -> None:
         if self._workers is None or (self._last is not None and self._way is None):
-            raise InvalidRequest("the block of this bulk search has ended; its hits are gone")
+            raise _gone()
         if self._way not in (None, way) or (self._way == way == "write_to()"):
             raise InvalidRequest(
                 f"the hits of this bulk search are being taken by {self._way}, and there is one "
@@ -367,28 +384,40 @@ class BulkResults:
                 f"not {way}: take them so, or delete the checkpoint and begin anew"
             )
 
-    async def _next_batch(self) -> Batch | None:
-        if not self._open:
-            if self._taken:
-                await self._commit(self._taken, None)
-            # One by one, as the others can wait with their workers; but a checkpoint is written
-            # for as many as there are.
-            self._taken = await self._take(None if self._file is not None else 1)
-            self._open.extend(self._taken)
-        if self._open:
-            return self._open.popleft()
-        if self._last is None:
-            await self._complete()
-        return None
+    async def _next_batches(self) -> list[Batch]:
+        """What follows when all that was given before has been used; nothing at the end."""
+        if self._left:
+            raise _gone()
+        if self._taking:
+            raise InvalidRequest(
+                "two tasks take the hits of one bulk search at the same time; let one take them "
+                "and hand them on"
+            )
+        self._taking = True
+        try:
+            return await self._following()
+        finally:
+            self._taking = False
 
-    async def _take(self, at_once: int | None = None) -> list[Batch]:
+    async def _following(self) -> list[Batch]:
+        used, self._taken = self._taken, []
+        if used:
+            await self._commit(used, None)
+        # About a page, as others can wait with their workers; but a checkpoint is written for as
+        # many as there are.
+        self._taken = await self._take(math.inf if self._file is not None else PAGE)
+        if not self._taken and self._last is None:
+            await self._complete()
+        return self._taken
+
+    async def _take(self, enough: float = math.inf) -> list[Batch]:
         """The pages that are there; none at the end."""
         most, meter, workers = self._options.max_hits, self._meter, self._workers
         assert workers is not None
         if self._last is not None or (most is not None and meter.hits >= most):
             return []
         self._begin(workers)
-        batches = await self._outbox.take(at_once)
+        batches = await self._outbox.take(enough)
         if most is not None:
             batches = _first_hits(batches, most - meter.hits)
         for batch in batches:
@@ -415,9 +444,11 @@ class BulkResults:
             position=position,
         )
         # Begun while the consumer asks for more: a cancelled consumer finds it done or not done.
-        await _unbroken(asyncio.to_thread(self._file.save, state))
-        for batch in batches:
-            batch.release()
+        try:
+            await _unbroken(asyncio.to_thread(self._file.save, state))
+        finally:
+            for batch in batches:
+                batch.release()
 
     async def _complete(self) -> None:
         """The consumer has everything: stop, and forget the checkpoint unless jobs failed."""
@@ -438,22 +469,23 @@ class BulkResults:
 class BatchIterator:
     """The hits of a bulk search, page by page."""
 
-    def __init__(self, fetch: Callable[[], Coroutine[Any, Any, Batch | None]]) -> None:
-        self._fetch = fetch
+    def __init__(self, results: BulkResults) -> None:
+        self._results = results
 
     def __aiter__(self) -> BatchIterator:
         return self
 
     async def __anext__(self) -> Batch:
-        batch = await self._fetch()
-        if batch is None:
-            raise StopAsyncIteration
-        return batch
+        results = self._results
+        while not results._open:
+            results._open.extend(await results._next_batches())
+            if not results._open:
+                raise StopAsyncIteration
+        return results._open.popleft()
 
 
-def _hits_of(batch: Batch) -> Iterator[Hit]:
-    job = batch.job
-    return (Hit(job, file) for file in batch.files)
+def _gone() -> InvalidRequest:
+    return InvalidRequest("the block of this bulk search has ended; its hits are gone")
 
 
 def _first_hits(batches: list[Batch], most: int) -> list[Batch]:

@@ -44,7 +44,7 @@ def id_of(file: File) -> str:
     return b64encode(blake2b(full, digest_size=9).digest()).decode()
 
 
-class Place(Struct, frozen=True, omit_defaults=True):
+class Place(Struct, frozen=True, omit_defaults=True, gc=False):
     """How far a window was read.
 
     Attributes:
@@ -74,7 +74,7 @@ class Place(Struct, frozen=True, omit_defaults=True):
         return self.marker is None and self.at is None and not self.seeking and not self.done
 
 
-_BEGINNING: Final = Place()
+BEGINNING: Final = Place()
 
 
 class Window:
@@ -123,7 +123,7 @@ class Window:
         lacking: Lacking = "in",
         exclude: frozenset[str] = frozenset(),
         divisible: bool = False,
-        place: Place = _BEGINNING,
+        place: Place = BEGINNING,
     ) -> None:
         self.job = job
         self.axis = axis
@@ -282,7 +282,7 @@ class Window:
         """
         items, place = page.items, self.place
         done = page.next_marker is None
-        if done and place.is_first and not (self.divisible or self.exclude):
+        if done and place is BEGINNING and not (self.divisible or self.exclude):
             # All there is on one page, as with most small searches.
             return Step(items, Place(hits=len(items), done=True))
         first, last = self._ends(items)
@@ -437,7 +437,8 @@ class Batch:
     def raw(self) -> list[dict[str, Any]]:
         """The same hits as the service sent them, undeclared fields included; parsed anew."""
         wanted = set(map(id, self.files))
-        sent = [item for item in self._page.raw()["items"] if item is not None]
+        items = self._page.raw().get("items") or ()  # null, or missing, if there are none
+        sent = [item for item in items if item is not None]
         pairs = zip(sent, self._page.items, strict=True)
         return [item for item, file in pairs if id(file) in wanted]
 

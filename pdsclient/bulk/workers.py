@@ -103,19 +103,15 @@ class Reader:
         """The pages of a window from its place on."""
         place = window.begin()
         data = self._data(window, window.describe(place.asked))
-        first = {**data, "return_total_count": True} if self._totals and place.is_first else data
-
-        def fetch(marker: str | None, _: bool) -> Awaitable[FilePage]:
-            return self._page(first if marker is None else {**data, "marker": marker})
-
-        return PageIterator(fetch, place.marker)
+        counted = self._totals and place.is_first
+        return PageIterator(_Question(self, data, counted=counted), place.marker)
 
     async def far_end(self, window: Window) -> FilePage:
         """A page with the last hit of a window."""
         assert window.axis is not None
         data = self._data(window, window.describe(window.axis.range(window.next, window.stop)))
         order = window.axis.reversed.order
-        return await self._page({**data, "order_by": order, "limit": 1})
+        return await self.page({**data, "order_by": order, "limit": 1})
 
     def _data(self, window: Window, conditions: str) -> dict[str, Any]:
         wire = window.job.wire
@@ -126,7 +122,8 @@ class Reader:
             query = f"({query}) and {conditions}" if query.strip() else conditions
         return {**wire, "query": query, "order_by": window.order}
 
-    async def _page(self, data: dict[str, Any]) -> FilePage:
+    async def page(self, data: dict[str, Any]) -> FilePage:
+        """The answer to one question."""
         engine, meter = self._engine, self._meter
         call = engine.prepare_op(FileResource.search, data)
         meter.in_flight += 1
@@ -136,6 +133,25 @@ class Reader:
         finally:
             meter.in_flight -= 1
             meter.sent(call.sends, call.waited_s)
+
+
+class _Question:
+    """What a window asks for, page after page."""
+
+    __slots__ = ("_counted", "_data", "_reader")
+
+    def __init__(self, reader: Reader, data: dict[str, Any], *, counted: bool) -> None:
+        self._reader = reader
+        self._data = data
+        self._counted = counted
+
+    def __call__(self, marker: str | None, _: bool) -> Awaitable[FilePage]:
+        data = self._data
+        if marker is not None:
+            data = {**data, "marker": marker}
+        elif self._counted:
+            data = {**data, "return_total_count": True}
+        return self._reader.page(data)
 
 
 @frozen(kw_only=True)

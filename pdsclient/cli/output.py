@@ -20,27 +20,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pdsclient._shown import escape_controls, shown, shown_size
+from pdsclient.export import CSV_COLUMNS
 from pdsclient.models import File
 
 __all__ = ["Format", "Layout", "layout"]
 
-COLUMNS = (
-    "file_id",
-    "name",
-    "type",
-    "size",
-    "created_at",
-    "updated_at",
-    "drive_id",
-    "parent_file_id",
-    "name_path",
-    "file_extension",
-    "category",
-    "mime_type",
-    "content_hash",
-    "hidden",
-    "starred",
-)
+COLUMNS = CSV_COLUMNS[:15]
 """The columns of CSV; they stay as they are, new ones are added at the end."""
 
 # Below this width a table has one column of times.

@@ -180,9 +180,9 @@ class Page(Model, Generic[T], frozen=True, kw_only=True, dict=True, gc=True):
             DecodeError: the reply cannot be read on from: no list, or no usable marker.
         """
         items, marker, *_ = msgspec.structs.astuple(self)
-        kinds = set(map(type, items)) if isinstance(items, list) else {type(items or None)}
-        if not all(kind is type(None) or issubclass(kind, Model) for kind in kinds):
-            raise DecodeError("the items of the page are not a list of objects")
+        for kind in set(map(type, items)) if isinstance(items, list) else {type(items or None)}:
+            if not issubclass(kind, (Model, type(None))):
+                raise DecodeError("the items of the page are not a list of objects")
         if not isinstance(marker, (str, int, type(None))) or isinstance(marker, bool):
             raise DecodeError("the next_marker of the page is not a text")
         msgspec.structs.force_setattr(self, "_body", body)

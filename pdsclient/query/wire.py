@@ -89,8 +89,11 @@ def check_query(query: Query, fields: FieldSet) -> None:
 
 def comparisons(query: Query) -> list[Comparison]:
     """All comparisons in a query, from left to right."""
+    node = query.node
+    if isinstance(node, Comparison):
+        return [node]
     found = []
-    rest = [query.node]
+    rest = [node]
     while rest:
         node = rest.pop()
         if isinstance(node, Comparison):
