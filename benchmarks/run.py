@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 
 import aiohttp
 import emulator_pages
+import emulator_scale
 import export_speed
 import import_time
 import msgspec
@@ -29,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[Effort], Coroutine[None, None, list[Result]]]] =
     "overhead": overhead.run,
     "import_time": import_time.run,
     "emulator_pages": emulator_pages.run,
+    "emulator_scale": emulator_scale.run,
     "partitioned": partitioned.run,
     "small_jobs": small_jobs.run,
     "slow_consumer": slow_consumer.run,

@@ -8,21 +8,16 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from pdsclient.emulator.plans import (
-    SENT,
+from pdsclient.emulator.handles import (
     SUBTREE,
     Condition,
     Handles,
-    Key,
-    Order,
-    Planner,
     Range,
     Shelf,
     Sql,
-    merge,
-    order_of,
     subtree_sql,
 )
+from pdsclient.emulator.plans import SENT, Key, Order, Planner, merge, order_of
 from pdsclient.emulator.rows import ROOT
 from pdsclient.emulator.schema import ABSENT, ABSENT_SQL
 from pdsclient.emulator.sql import Column, compile_where
@@ -120,10 +115,7 @@ COLUMNS: Final[Mapping[str, Column]] = {
     },
 }
 
-# What can be found is available: a constant, so that asking for it costs no look at the row.
-_FOUND: Final[Mapping[str, Column]] = {**COLUMNS, "status": Column(value="'available'")}
-
-
+_AVAILABLE: Final = Column(value="'available'")
 # Subtrees that a connection keeps between pages.
 _SUBTREES: Final = 64
 
@@ -233,7 +225,9 @@ class Reader:
     def _condition(self, shelf: Shelf, query: Query | None, recursive: bool) -> Condition:
         if query is None:
             return Condition(Sql("TRUE"))
-        columns = _FOUND if shelf.number > 0 else COLUMNS
+        # What can be found is available: asking for it costs no look at the row.
+        constant = frozenset({"status"} if shelf.number > 0 else ())
+        columns = {**COLUMNS, **dict.fromkeys(constant, _AVAILABLE)}
         node = query.node
         if recursive:
             subtrees: dict[str, Column] = {}
@@ -244,7 +238,7 @@ class Reader:
         sole = len(handles) == 1 and _is_range_or_lookup(node, ranges)
         return Condition(
             where=Sql(f"({text})", tuple(values)),
-            fields=frozenset(map(_column, comparisons(node))),
+            columns=frozenset(map(_column, comparisons(node))) - constant,
             handles=tuple(handles),
             ranges=ranges,
             sole=sole,
@@ -289,6 +283,8 @@ class Reader:
 
 def _column(term: Comparison) -> str:
     """The column that a comparison reads."""
+    if term.field == "parent_file_id":
+        return "parent"
     return f"{term.field}_folded" if term.op is Op.MATCH else term.field
 
 

@@ -7,10 +7,10 @@ change is: decode, change, complete, store again.
 from __future__ import annotations
 
 import hashlib
-import mimetypes
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 import attrs
 import msgspec
@@ -18,34 +18,18 @@ import msgspec
 from pdsclient._times import parse_time, render_time
 from pdsclient.emulator.content import CRC64_BYTES, Generated
 from pdsclient.emulator.crc64 import crc64
+from pdsclient.emulator.filetypes import extension_of, type_of
 from pdsclient.emulator.schema import ABSENT
 from pdsclient.emulator.sql import epoch_ms
 from pdsclient.errors import InvalidRequest
 from pdsclient.query import FILE_FIELDS, MatchMode
 from pdsclient.query.evaluate import searchable, values_in
+from pdsclient.query.fields import Field
 
 ROOT: Final = "root"
-OCTETS: Final = "application/octet-stream"
 NAME_BYTES: Final = 1024  # pds-service.md 4.2
 # Hashing a file of this size costs a bulk load about 10 µs; the checksum in Python much more.
-_HASHED_BYTES: Final = 4096
-
-# pds-service.md 15, "Category by extension".
-_CATEGORIES: Final = {
-    "image": "jpg jpeg png gif bmp webp heic tif tiff svg",
-    "video": "mp4 mov mkv avi flv wmv m4v ts webm",
-    "audio": "mp3 wav flac aac m4a ogg",
-    "doc": "txt pdf doc docx xls xlsx ppt pptx csv md rtf",
-    "zip": "zip rar 7z tar gz",
-    "app": "apk exe ipa dmg msi",
-}
-_CATEGORY_OF: Final = {
-    extension: category
-    for category, extensions in _CATEGORIES.items()
-    for extension in extensions.split()
-}
-# Without the machine's own list, so that every machine answers alike.
-_MIME_TYPES: Final = mimetypes.MimeTypes().types_map[True]
+HASHED_BYTES: Final = 4096
 
 TIMES: Final = frozenset(
     {
@@ -83,12 +67,6 @@ class Place:
     parent_file_id: str
     file_id: str
     now: str
-
-
-def extension_of(name: str) -> str:
-    """What follows the last dot, in lower case; nothing for ``.profile``."""
-    stem, dot, extension = name.rpartition(".")
-    return extension.lower() if dot and stem else ""
 
 
 def revision_of(file_id: str, before: str = "") -> str:
@@ -156,13 +134,14 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
 def named_members(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
     """What a file gets from its name."""
     extension = extension_of(name)
-    mime_type = said.get("mime_type") or _MIME_TYPES.get(f".{extension}", OCTETS)
+    category, media_type = type_of(extension)
+    mime_type = said.get("mime_type") or media_type
     return {
         "content_type": mime_type,
         "mime_type": mime_type,
         "mime_extension": extension,
         "file_extension": extension,
-        "category": _CATEGORY_OF.get(extension, "others"),
+        "category": category,
     }
 
 
@@ -174,7 +153,7 @@ def content_members(content: object, wire: Mapping[str, Any]) -> dict[str, Any]:
     """
     if content is None:
         size = wire["size"]
-        if size > _HASHED_BYTES:
+        if size > HASHED_BYTES:
             return {}
         data = Generated(wire["revision_id"], size).read(0, size)
         return _sha1_members(data)
@@ -287,8 +266,21 @@ def encode(wire: Mapping[str, Any]) -> tuple[bytes, bytes | None]:
         raise InvalidRequest(f"{wire.get('name')!r} is not JSON: {error}") from None
 
 
+class Derived(NamedTuple):
+    """The columns that a member must be parsed for, or looked into."""
+
+    created_at: int
+    updated_at: int
+    last_access_at: float = ABSENT
+    image_time: float = ABSENT
+    image_overall_score: float = ABSENT
+    label: str | None = None
+    face_group_id: str | None = None
+    address: str | None = None
+
+
 def columns(
-    number: int, shelf: int, wire: Mapping[str, Any], match_mode: MatchMode
+    number: int, shelf: int, wire: Mapping[str, Any], derived: Derived, match_mode: MatchMode
 ) -> tuple[Any, ...]:
     """The row of the file, in the order of ``FILE_COLUMNS``.
 
@@ -296,11 +288,11 @@ def columns(
         number: the row's own.
         shelf: the drive's number, negative if search must not find the file.
         wire: the whole file.
+        derived: what ``derive`` makes of it.
         match_mode: what ``match`` means in this store.
     """
     get = wire.get
     description = get("description") or None
-    media = not _MEDIA.isdisjoint(wire)
     return (
         number,
         abs(shelf),
@@ -316,43 +308,86 @@ def columns(
         get("file_extension") or None,
         get("category") or None,
         get("mime_type") or None,
-        _stamp(wire["created_at"]),
-        _stamp(wire["updated_at"]),
+        derived.created_at,
+        derived.updated_at,
         wire["hidden"],
         wire["starred"],
-        _deeper(wire, "image_time") if media else ABSENT,
-        _stamp(wire["last_access_at"]) if "last_access_at" in wire else ABSENT,
+        derived.image_time,
+        derived.last_access_at,
         get("custom_type") or ABSENT,
         get("custom_field_1") or ABSENT,
         get("custom_field_2") or ABSENT,
-        _deeper(wire, "image_overall_score") if media else ABSENT,
+        derived.image_overall_score,
         description,
         description and searchable(description, match_mode),
-        _several(wire, "label") if media else None,
-        _several(wire, "face_group_id") if media else None,
-        _several(wire, "address") if media else None,
+        derived.label,
+        derived.face_group_id,
+        derived.address,
     )
 
 
-_MEDIA: Final = frozenset(
-    path[0]
-    for name in ("image_time", "image_overall_score", "label", "face_group_id", "address")
-    for path in FILE_FIELDS[name].paths
-)
+def derive(wire: Mapping[str, Any]) -> Derived:
+    """What a file's row holds besides its members."""
+    last_access_at = wire.get("last_access_at")
+    return Derived(
+        _stamp(wire["created_at"]),
+        _stamp(wire["updated_at"]),
+        ABSENT if last_access_at is None else _stamp(last_access_at),
+        *_media(wire),
+    )
 
 
 def _stamp(text: str) -> int:
-    moment = parse_time(text)
-    assert moment is not None
-    return epoch_ms(moment)
+    """The stored form of a time that ``render_time`` wrote."""
+    return epoch_ms(datetime.fromisoformat(text))
 
 
-def _deeper(wire: Mapping[str, Any], field: str) -> Any:
-    for value in values_in(wire, FILE_FIELDS[field]):
+# What is looked for inside other members: each path, by its first two names.
+_SINGLE: Final = ("image_time", "image_overall_score")
+_SEVERAL: Final = ("label", "face_group_id", "address")
+_PATHS: Final[dict[str, dict[str, tuple[str, str]]]] = {}
+for _name in _SINGLE + _SEVERAL:
+    for _path in FILE_FIELDS[_name].paths:
+        _PATHS.setdefault(_path[0], {})["".join(_path[1:2])] = (_name, ".".join(_path))
+_NO_MEDIA: Final = (ABSENT, ABSENT, None, None, None)
+
+
+def _media(wire: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The columns of ``_SINGLE`` and ``_SEVERAL``; most files have none of them."""
+    if _PATHS.keys().isdisjoint(wire):
+        return _NO_MEDIA
+    fields = _led_to(wire)
+    return (
+        *(_deeper(wire, fields[name]) if name in fields else ABSENT for name in _SINGLE),
+        *(_several(wire, fields[name]) if name in fields else None for name in _SEVERAL),
+    )
+
+
+def _led_to(wire: Mapping[str, Any]) -> dict[str, Field]:
+    """The fields that the file may have, with the paths that may lead there and no others."""
+    led: dict[str, tuple[str, ...]] = {}
+    for holder, known in _PATHS.items():
+        if holder in wire:
+            inside = wire[holder]
+            for second in inside if isinstance(inside, dict) else known:
+                if second in known:
+                    name, path = known[second]
+                    led[name] = (*led.get(name, ()), path)
+    return {name: _with_paths(name, paths) for name, paths in led.items()}
+
+
+@lru_cache
+def _with_paths(name: str, paths: tuple[str, ...]) -> Field:
+    field = FILE_FIELDS[name]
+    return type(field)(name, paths=paths, repeated=field.repeated)
+
+
+def _deeper(wire: Mapping[str, Any], field: Field) -> Any:
+    for value in values_in(wire, field):
         return epoch_ms(value) if isinstance(value, datetime) else value
     return ABSENT
 
 
-def _several(wire: Mapping[str, Any], field: str) -> str | None:
-    texts = values_in(wire, FILE_FIELDS[field])
+def _several(wire: Mapping[str, Any], field: Field) -> str | None:
+    texts = values_in(wire, field)
     return _encode(texts).decode() if texts else None

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+import attrs
+
 from pdsclient.errors import InvalidRequest
 
 # Absent where results are sorted: below every number and, as a number, below every text. With
@@ -69,65 +71,111 @@ BODY_COLUMNS: Final = (
 )
 BODY_NAMES: Final = tuple(column.split()[0] for column in BODY_COLUMNS)
 
+Keys = tuple[tuple[str, bool], ...]
+
 # Sort keys that have an index of their own, and how that index goes on after them.
-ORDERS: Final[dict[str, tuple[tuple[str, bool], ...]]] = {
+ORDERS: Final[dict[str, Keys]] = {
     "created_at": (("created_at", True), ("name", False), ("id", False)),
     "updated_at": (("updated_at", True), ("name", False), ("id", False)),
     "size": (("size", True), ("name", False), ("id", False)),
     "name": (("name", False), ("id", False)),
 }
-# The small columns that every order index carries, so that a walk in order reads nothing else.
-_SMALL: Final = ("size", "file_extension", "category", "type", "starred", "hidden", "created_at")
-COVERED: Final[dict[str, tuple[str, ...]]] = {
-    **dict.fromkeys(ORDERS, _SMALL),
-    "name": (*_SMALL, "name_folded"),
+# What every index with an order holds, so that a walk along it looks at no row.
+_COVERED: Final = (
+    "created_at",
+    "updated_at",
+    "size",
+    "name",
+    "file_extension",
+    "category",
+    "type",
+    "starred",
+    "hidden",
+    "name_folded",
+)
+
+
+@attrs.frozen
+class Index:
+    """An index of a table of files.
+
+    Attributes:
+        first: columns that a search by it gives a value to.
+        keys: the order of its entries among those; with True for descending.
+        where: it has these rows only.
+        unique: no two rows agree in it.
+    """
+
+    first: tuple[str, ...]
+    keys: Keys = ()
+    where: str = ""
+    unique: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns, in their order."""
+        more = [name for name, _ in self.keys]
+        return tuple(dict.fromkeys((*self.first, *more, *(_COVERED if self.keys else ()))))
+
+    def sql(self, table: str, name: str) -> str:
+        """The statement that creates it."""
+        descending = dict(self.keys)
+        columns = [f"{one} DESC" if descending.get(one) else one for one in self.columns]
+        where = f" WHERE {self.where}" if self.where else ""
+        unique = "UNIQUE " if self.unique else ""
+        return f"CREATE {unique}INDEX {table}_{name} ON {table}({', '.join(columns)}){where}"
+
+
+INDEXES: Final = {
+    "identity": Index(("drive", "file_id"), unique=True),
+    "children": Index(("drive", "parent", "shelf"), ORDERS["created_at"]),
+    "extension": Index(("shelf", "file_extension")),
+    "category": Index(("shelf", "category")),
+    "starred": Index(("shelf",), ORDERS["created_at"], where="starred"),
+    "hidden": Index(("shelf",), ORDERS["created_at"], where="hidden"),
+    **{f"by_{key}": Index(("shelf",), keys) for key, keys in ORDERS.items()},
 }
+HELD: Final = {name: frozenset(index.columns) for name, index in INDEXES.items()}
 
 
-def _order_index(table: str, key: str) -> str:
-    ordered = [f"{name} DESC" if descending else name for name, descending in ORDERS[key]]
-    covered = [name for name in COVERED[key] if name not in dict(ORDERS[key])]
-    return f"CREATE INDEX {table}_by_{key} ON {table}(shelf, {', '.join(ordered + covered)})"
-
-
-def _file_tables(table: str, body: str) -> list[str]:
+def _file_tables(table: str, body: str, aside: str) -> list[str]:
     return [
         f"CREATE TABLE {table}({', '.join(FILE_COLUMNS)})",
-        f"CREATE TABLE {body}({', '.join(BODY_COLUMNS)})",
-        f"CREATE UNIQUE INDEX {table}_identity ON {table}(drive, file_id)",
-        f"CREATE INDEX {table}_children ON {table}(drive, parent, shelf)",
-        f"CREATE INDEX {table}_extension ON {table}(shelf, file_extension)",
-        f"CREATE INDEX {table}_category ON {table}(shelf, category)",
-        f"CREATE INDEX {table}_starred ON {table}(shelf) WHERE starred",
-        f"CREATE INDEX {table}_hidden ON {table}(shelf) WHERE hidden",
-        *(_order_index(table, key) for key in ORDERS),
+        f"CREATE TABLE {aside}.{body}({', '.join(BODY_COLUMNS)})",
+        *(index.sql(table, name) for name, index in INDEXES.items()),
         # No content and no positions: a third of the size. What it finds is verified on the row.
-        f"""CREATE VIRTUAL TABLE {table}_grams USING fts5(
+        f"""CREATE VIRTUAL TABLE {aside}.{table}_grams USING fts5(
             name, content='', detail=none, columnsize=0, tokenize='trigram case_sensitive 1')""",
+        # The same index by its terms: needles too short for it are the beginnings of terms.
+        f"CREATE VIRTUAL TABLE {aside}.{table}_terms USING fts5vocab({table}_grams, 'instance')",
     ]
 
 
-_SCHEMA: Final = [
-    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
-    """CREATE TABLE drive(
+def _schema(aside: str) -> list[str]:
+    return [
+        "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+        """CREATE TABLE drive(
         id INTEGER PRIMARY KEY, drive_id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,
         is_default INTEGER NOT NULL, json BLOB NOT NULL)""",
-    "CREATE INDEX drive_owner ON drive(owner)",
-    """CREATE TABLE drive_grant(
+        "CREATE INDEX drive_owner ON drive(owner)",
+        """CREATE TABLE drive_grant(
         drive_id TEXT, user_id TEXT, PRIMARY KEY(drive_id, user_id)) WITHOUT ROWID""",
-    """CREATE TABLE share(
+        """CREATE TABLE share(
         share_id TEXT PRIMARY KEY, drive_id TEXT NOT NULL, file_ids TEXT NOT NULL,
         cancelled INTEGER NOT NULL, json BLOB NOT NULL) WITHOUT ROWID""",
-    *_file_tables("file", "body"),
-    *_file_tables("lagged_file", "lagged_body"),
-    # What search has yet to learn, each change as the file was then; no json: it is gone.
-    """CREATE TABLE pending(
+        *_file_tables("file", "body", aside),
+        *_file_tables("lagged_file", "lagged_body", aside),
+        # What search has yet to learn, each change as the file was then; no json: it is gone.
+        f"""CREATE TABLE {aside}.pending(
         seq INTEGER PRIMARY KEY, due REAL NOT NULL, id INTEGER NOT NULL, shelf INTEGER,
         json BLOB)""",
-    "CREATE INDEX pending_due ON pending(due)",
-]
+        f"CREATE INDEX {aside}.pending_due ON pending(due)",
+    ]
 
-# Readers of a memory database wait while a bulk load is in progress.
+
+# Another one for each change of the tables and indexes.
+_LAYOUT: Final = 2
+# Another process may be writing to the same file.
 _BUSY_S: Final = 120.0
 
 
@@ -135,9 +183,22 @@ class Database:
     """A place for connections to meet: a file, or memory that lives as long as they do."""
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
-        self._uri = f"file:/pdsclient-{uuid4().hex}?vfs=memdb" if path is None else _uri(path)
-        self._in_memory = path is None
+        self._aside_uri: str | None = None
+        if path is None:
+            self._uri, self._aside_uri = _memory()
+        else:
+            self._uri = _uri(path)
         self._path = path
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is gone when it is closed."""
+        return self._aside_uri is not None
+
+    @property
+    def aside(self) -> str:
+        """The schema for what is big: SQLite limits a memory database to 1 GiB, but not several."""
+        return "main" if self._aside_uri is None else "aside"
 
     def connect(self) -> sqlite3.Connection:
         """A new connection; the caller sees to it that one thread at a time uses it.
@@ -170,7 +231,9 @@ class Database:
 
     def _tune(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA temp_store = MEMORY")
-        if not self._in_memory:
+        if self._aside_uri is not None:
+            connection.execute("ATTACH ? AS aside", (self._aside_uri,))
+        else:
             connection.execute("PRAGMA journal_mode = WAL")
             # An emulator may lose its last second in a power cut.
             connection.execute("PRAGMA synchronous = OFF")
@@ -178,30 +241,41 @@ class Database:
             connection.execute("PRAGMA mmap_size = 1073741824")
 
 
+def _memory() -> tuple[str, str]:
+    name = uuid4().hex
+    return f"file:/pdsclient-{name}?vfs=memdb", f"file:/pdsclient-{name}-aside?vfs=memdb"
+
+
 def _uri(path: str | os.PathLike[str]) -> str:
     return Path(path).absolute().as_uri()
 
 
-def prepare(connection: sqlite3.Connection, settings: Mapping[str, Any]) -> None:
+def prepare(connection: sqlite3.Connection, aside: str, settings: Mapping[str, Any]) -> None:
     """Create what is missing.
+
+    Args:
+        connection: the writing one.
+        aside: the schema for what is big.
+        settings: what the rows depend on.
 
     Raises:
         InvalidRequest: the file was written with other settings, which its rows depend on, or it
             is the database of another program.
     """
+    settings = {"layout": _LAYOUT, **settings}
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if tables and not {"meta", "drive", "lagged_file"} <= tables:
         raise InvalidRequest("database: another program's; give a new file or one of an emulator")
     if not tables:
         connection.execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA:
+        for statement in _schema(aside):
             connection.execute(statement)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", settings.items())
         connection.execute("COMMIT")
     written = dict(connection.execute("SELECT key, value FROM meta"))
     for key, value in settings.items():
-        if written[key] != value:
+        if written.get(key) != value:
             raise InvalidRequest(
-                f"{key}: the database was made with {written[key]!r}, not {value!r}; "
+                f"{key}: the database was made with {written.get(key)!r}, not {value!r}; "
                 "use the same or a new file"
             )

@@ -275,6 +275,19 @@ class Emulator:
         store = self._service.store
         return await self._service.write(store.add_files, rows, drive_id=drive_id or self.drive_id)
 
+    async def add_synthetic(
+        self, count: int, *, seed: int = 0, drive_id: str | None = None
+    ) -> None:
+        """Add made-up files in folders, the same ones for the same count and seed.
+
+        Args:
+            count: how many files and folders together; a million takes about a minute.
+            seed: another one gives other files; one seed serves once in each drive.
+            drive_id: the drive; the default one if it is left out.
+        """
+        store = self._service.store
+        await self._service.write(store.add_synthetic, drive_id or self.drive_id, count, seed)
+
     async def update_file(
         self, file_id: str, changes: Mapping[str, Any], *, drive_id: str | None = None
     ) -> None:

@@ -75,11 +75,16 @@ class Service:
         )
 
     async def aclose(self) -> None:
-        """Let the threads finish what they do, close the store and end them; may be repeated."""
+        """Let the threads finish what they do, but for a big load; close the store and end them.
+
+        May be repeated.
+        """
         await asyncio.to_thread(self._end_threads)
 
     def _end_threads(self) -> None:
         store, self._store = self._store, None
+        if store is not None:
+            store.stop()
         for pool in (self._pages, self._counts, self._files):
             pool.shutdown()
         if store is not None:

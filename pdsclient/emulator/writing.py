@@ -2,130 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, Final
 
-import attrs
 import msgspec
 
 from pdsclient._clock import Clock
 from pdsclient._times import render_time
-from pdsclient.emulator.plans import FILES, LAGGED, Table
+from pdsclient.emulator.handles import FILES, LAGGED
+from pdsclient.emulator.loading import Load, drive_number
 from pdsclient.emulator.rows import (
     ROOT,
-    Place,
     check_name,
     checked,
-    columns,
-    complete,
     content_members,
-    encode,
     named_members,
     revision_of,
 )
-from pdsclient.emulator.schema import BODY_NAMES, FILE_NAMES
+from pdsclient.emulator.tables import Row, Tables
 from pdsclient.emulator.tree import Origin
 from pdsclient.errors import InvalidRequest
 from pdsclient.query import MatchMode
 
-_BATCH: Final = 2000
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Missing(LookupError):
     """There is no such drive, file or share."""
-
-
-@attrs.frozen
-class Row:
-    """A file on its way into a table."""
-
-    number: int
-    shelf: int
-    wire: dict[str, Any]
-    content: bytes | None = None
-    origin: str | None = None
-
-
-def _insert(table: str, names: tuple[str, ...]) -> str:
-    return f"INSERT INTO {table}({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-
-
-class Tables:
-    """Writes files into one pair of tables, and keeps their trigram index."""
-
-    def __init__(self, connection: sqlite3.Connection, table: Table, match_mode: MatchMode) -> None:
-        self._connection = connection
-        self._match_mode: MatchMode = match_mode
-        self._name = table.name
-        self._body = table.body
-        self._put_file = _insert(table.name, FILE_NAMES)
-        self._put_body = _insert(table.body, BODY_NAMES)
-
-    def add(self, rows: list[Row]) -> None:
-        """Insert new files; ``index_names`` must follow."""
-        bodies = [_body(row) for row in rows]
-        files = [columns(row.number, row.shelf, row.wire, self._match_mode) for row in rows]
-        try:
-            self._connection.executemany(self._put_file, files)
-        except sqlite3.IntegrityError:
-            raise InvalidRequest("file_id: the drive has a file with this id already") from None
-        except OverflowError:
-            raise InvalidRequest("a number does not fit into 64 bits") from None
-        self._connection.executemany(self._put_body, bodies)
-
-    def index_names(self, first: int, last: int) -> None:
-        """Put the names of the rows with these numbers into the trigram index.
-
-        In the order of ids: in any other one FTS5 flushes row by row, ten times as slow.
-        """
-        self._connection.execute(
-            f"INSERT INTO {self._name}_grams(rowid, name) "
-            f"SELECT id, name_folded FROM {self._name} NOT INDEXED "
-            "WHERE id BETWEEN ? AND ? ORDER BY id",
-            (first, last),
-        )
-
-    def put(self, row: Row) -> None:
-        """Insert or replace one file."""
-        self.remove(row.number)
-        self.add([row])
-        self.index_names(row.number, row.number)
-
-    def remove(self, number: int) -> None:
-        """Delete one file, if it is there."""
-        self._forget_name(number)
-        self._connection.execute(f"DELETE FROM {self._name} WHERE id = ?", (number,))
-        self._connection.execute(f"DELETE FROM {self._body} WHERE id = ?", (number,))
-
-    def _forget_name(self, number: int) -> None:
-        # A contentless index must be told what it holds in order to delete it.
-        self._connection.execute(
-            f"INSERT INTO {self._name}_grams({self._name}_grams, rowid, name) "
-            f"SELECT 'delete', id, name_folded FROM {self._name} WHERE id = ?",
-            (number,),
-        )
-
-
-def _body(row: Row) -> tuple[Any, ...]:
-    json, extras = encode(row.wire)
-    wire = row.wire
-    return (
-        row.number,
-        json,
-        wire.get("content_type"),
-        wire.get("revision_id"),
-        wire.get("trashed_at"),
-        extras,
-        row.origin,
-        row.content,
-    )
 
 
 class Files:
@@ -147,17 +53,37 @@ class Files:
         self._tables = Tables(connection, FILES, match_mode)
         self._lagged = Tables(connection, LAGGED, match_mode)
 
+    def stop(self) -> None:
+        """End a load that is under way; from any thread, and for good."""
+        self._tables.stopped = self._lagged.stopped = True
+
     def add(self, rows: Iterable[Mapping[str, Any]], drive_id: str | None) -> list[str]:
         """Add files and folders, all or none; their ids."""
         with self.transaction():
             before = self._last_number()
-            load = _Load(self._connection, self._domain_id, self._now(), before, drive_id)
-            made = iter(load.rows(rows))
-            while batch := list(islice(made, _BATCH)):
-                self._tables.add(batch)
-            self._tables.index_names(before + 1, self._last_number())
+            load = Load(self._connection, self._domain_id, self._now(), before, drive_id)
+            self._tables.load(load.rows(rows), unindexed=load.learn_folders)
             self._changed_above(before)
         return load.file_ids
+
+    def add_synthetic(self, drive_id: str, count: int, seed: int) -> None:
+        """Add made-up files and folders."""
+        # Its tables take a while to make, and most emulators need none.
+        from pdsclient.emulator.synthetic import synthetic_files, synthetic_ids
+
+        made = synthetic_files(count, seed, drive_id=drive_id, domain_id=self._domain_id)
+        with self.transaction():
+            before = self._last_number()
+            drive = drive_number(self._connection, drive_id)
+            if self._number(drive, synthetic_ids(seed, 1)[0]) is not None:
+                raise InvalidRequest(
+                    f"seed: drive {drive_id} has the files of seed {seed} already; take another"
+                )
+            self._tables.load(
+                Row(number, drive, wire, derived=derived)
+                for number, (wire, derived) in enumerate(made, before + 1)
+            )
+            self._changed_above(before)
 
     def update(self, drive_id: str, file_id: str, changes: Mapping[str, Any]) -> None:
         """Change members; a new content makes a new revision. None removes a member."""
@@ -183,7 +109,7 @@ class Files:
             for name in ("content_hash", "content_hash_name", "crc64_hash"):
                 row.wire.pop(name, None)
             row.wire.update(checked(origin.members(file_id)))
-            self._store(attrs.evolve(row, origin=origin.encode()))
+            self._store(row._replace(origin=origin.encode()))
 
     def move(self, drive_id: str, file_id: str, to_parent_file_id: str) -> None:
         """Put a file or folder into another folder of its drive."""
@@ -231,16 +157,26 @@ class Files:
     def catch_up(self) -> None:
         """Let search know of all changes that are due."""
         with self.transaction():
+            now = self._clock.time()
+            # Of several changes of a file only the last one matters.
             due = self._connection.execute(
-                "SELECT seq, id, shelf, json FROM pending WHERE due <= ? ORDER BY seq",
-                (self._clock.time(),),
-            ).fetchall()
-            for seq, number, shelf, json in due:
-                if json is None:
-                    self._lagged.remove(number)
-                else:
-                    self._lagged.put(Row(number, shelf, _decode(json)))
-                self._connection.execute("DELETE FROM pending WHERE seq = ?", (seq,))
+                "SELECT id, seq FROM pending WHERE due <= ? ORDER BY seq", (now,)
+            )
+            newest = dict(due.fetchall())
+            last = self._lagged.last()
+            changed = map(self._pending, (newest[number] for number in newest if number <= last))
+            for number, row in changed:
+                self._lagged.remove(number) if row is None else self._lagged.put(row)
+            added = map(self._pending, (newest[one] for one in sorted(newest) if one > last))
+            self._lagged.load(row for _, row in added if row is not None)
+            self._connection.execute("DELETE FROM pending WHERE due <= ?", (now,))
+
+    def _pending(self, seq: int) -> tuple[int, Row | None]:
+        """A change that search has yet to learn of: the file's number, and itself if it lives."""
+        number, shelf, json = self._connection.execute(
+            "SELECT id, shelf, json FROM pending WHERE seq = ?", (seq,)
+        ).fetchone()
+        return number, None if json is None else Row(number, shelf, _decode(json))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -249,7 +185,9 @@ class Files:
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            # SQLite has rolled back by itself when there was no room.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
 
@@ -261,6 +199,13 @@ class Files:
             "SELECT seq FROM sqlite_sequence WHERE name = ?", (FILES.name,)
         ).fetchone()
         return row[0] if row else 0
+
+    def _number(self, drive: int, file_id: str) -> int | None:
+        row = self._connection.execute(
+            "SELECT id FROM file INDEXED BY file_identity WHERE drive = ? AND file_id = ?",
+            (drive, file_id),
+        ).fetchone()
+        return None if row is None else int(row[0])
 
     def _row(self, drive_id: str, file_id: str) -> Row:
         row = self._connection.execute(
@@ -357,7 +302,7 @@ def _with_content(row: Row, content: object) -> Row:
     wire.pop("crc64_hash", None)
     wire.update(content_members(content, wire))
     assert isinstance(content, bytes)
-    return attrs.evolve(row, content=content, origin=None)
+    return row._replace(content=content, origin=None)
 
 
 def _change(wire: dict[str, Any], changes: Mapping[str, Any]) -> None:
@@ -383,123 +328,3 @@ _REMEMBER: Final = (
     "INSERT INTO pending(due, id, shelf, json) SELECT ?, f.id, f.shelf, b.json "
     "FROM file f JOIN body b ON b.id = f.id WHERE "
 )
-
-
-class _Load:
-    """Makes rows of what a caller describes, and the folders that paths name."""
-
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        domain_id: str,
-        now: str,
-        number: int,
-        drive_id: str | None,
-    ) -> None:
-        self._connection = connection
-        self._domain_id = domain_id
-        self._now = now
-        self._number = number
-        self._drive_id = drive_id
-        self._drives: dict[str, int] = {}
-        self._parents: dict[tuple[str, str], bool] = {}
-        self._folders: dict[tuple[str, str, str], str] = {}
-        self.file_ids: list[str] = []
-
-    def rows(self, given: Iterable[Mapping[str, Any]]) -> Iterator[Row]:
-        """The rows, each folder of a path before what it holds."""
-        for index, item in enumerate(given):
-            if not isinstance(item, Mapping):
-                raise InvalidRequest(f"rows[{index}]: a mapping is needed, not {item!r}")
-            try:
-                made = list(self._with_folders(item))
-            except InvalidRequest as error:
-                raise InvalidRequest(f"rows[{index}].{error}") from None
-            self.file_ids.append(made[-1].wire["file_id"])
-            yield from made
-
-    def _with_folders(self, item: Mapping[str, Any]) -> Iterator[Row]:
-        drive_id = item.get("drive_id") or self._drive_id
-        if not isinstance(drive_id, str):
-            raise InvalidRequest("drive_id: say which drive the file goes to")
-        parent = item.get("parent_file_id") or ROOT
-        if "path" in item:
-            *folders, name = str(item["path"]).strip("/").split("/")
-            for folder in folders:
-                known = self._folder(drive_id, parent, folder)
-                if known is None:
-                    row = self._row(drive_id, parent, {"name": folder, "type": "folder"})
-                    known = row.wire["file_id"]
-                    yield row
-                parent = known
-            item = {**item, "name": name}
-        yield self._row(drive_id, parent, item)
-
-    def _row(self, drive_id: str, parent: str, item: Mapping[str, Any]) -> Row:
-        drive = self._drive(drive_id)
-        findable = self._findable(drive_id, parent)
-        number = self._number = self._number + 1
-        file_id = _check_id(item.get("file_id")) or _file_id(drive_id, number)
-        place = Place(self._domain_id, drive_id, parent, file_id, self._now)
-        wire = complete(item, place)
-        findable = findable and wire["status"] == "available"
-        if wire["type"] == "folder":
-            self._parents[drive_id, file_id] = findable
-            self._folders.setdefault((drive_id, parent, wire["name"]), file_id)
-        shelf = drive if findable else -drive
-        return Row(number, shelf, wire, item.get("content"), item.get("origin"))
-
-    def _drive(self, drive_id: str) -> int:
-        if drive_id not in self._drives:
-            row = self._connection.execute(
-                "SELECT id FROM drive WHERE drive_id = ?", (drive_id,)
-            ).fetchone()
-            if row is None:
-                raise InvalidRequest(f"drive_id: there is no drive {drive_id!r}")
-            self._drives[drive_id] = row[0]
-        return self._drives[drive_id]
-
-    def _findable(self, drive_id: str, parent: str) -> bool:
-        """Whether what is in the folder can be found; InvalidRequest if there is no such folder."""
-        if parent == ROOT:
-            return True
-        if (drive_id, parent) not in self._parents:
-            row = self._connection.execute(
-                "SELECT shelf FROM file WHERE drive = ? AND file_id = ? AND type = 'folder'",
-                (self._drive(drive_id), parent),
-            ).fetchone()
-            if row is None:
-                raise InvalidRequest(
-                    f"parent_file_id: drive {drive_id} has no folder {parent!r}; add it first"
-                )
-            self._parents[drive_id, parent] = row[0] > 0
-        return self._parents[drive_id, parent]
-
-    def _folder(self, drive_id: str, parent: str, name: str) -> str | None:
-        key = drive_id, parent, name
-        if key not in self._folders:
-            row = self._connection.execute(
-                "SELECT file_id FROM file INDEXED BY file_by_name "
-                "WHERE shelf = ? AND name = ? AND parent = ? AND type = 'folder' LIMIT 1",
-                (self._drive(drive_id), name, parent),
-            ).fetchone()
-            if row is None:
-                return None
-            self._folders[key] = row[0]
-        return self._folders[key]
-
-
-_FILE_ID: Final = re.compile("[a-z0-9]{1,50}")
-
-
-def _check_id(file_id: Any) -> str | None:
-    """The id, if files can have it (pds-service.md 1.7); None if the caller gives none."""
-    if file_id is None:
-        return None
-    if not isinstance(file_id, str) or not _FILE_ID.fullmatch(file_id) or file_id == ROOT:
-        raise InvalidRequest(f"file_id: 1-50 of a-z and 0-9 are allowed, not {file_id!r}")
-    return file_id
-
-
-def _file_id(drive_id: str, number: int) -> str:
-    return hashlib.sha1(f"{drive_id}/{number}".encode()).hexdigest()

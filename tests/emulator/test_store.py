@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -691,6 +692,18 @@ def test_a_database_file_is_kept(tmp_path: Path, clock: Clock) -> None:
     again.close()
     with pytest.raises(InvalidRequest, match="match_mode"):
         new_store(clock, database=place, match_mode="tokens")
+
+
+def test_a_database_of_another_layout_is_refused(tmp_path: Path, clock: Clock) -> None:
+    """Tables and indexes are those of one version; the message says what to do."""
+    database = tmp_path / "old.db"
+    Store(database, clock=clock).close()
+    connection = sqlite3.connect(database)
+    connection.execute("DELETE FROM meta WHERE key = 'layout'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(InvalidRequest, match=r"layout: .* a new file"):
+        Store(database, clock=clock)
 
 
 def test_readers_and_the_writer_work_side_by_side(store: Store) -> None:

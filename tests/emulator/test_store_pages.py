@@ -32,6 +32,7 @@ def caps(request: pytest.FixtureRequest) -> Iterator[None]:
             patch.setattr(plans, "_count_cap", lambda size, covered: 3)
             patch.setattr(plans, "_FEW", 1)
             patch.setattr(plans, "_NEAR", 2)
+            patch.setattr(plans, "_SHORT", 2)
         yield
 
 

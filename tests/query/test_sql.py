@@ -20,6 +20,7 @@ COLUMNS = {
     "label": Column(value="labels", repeated=True),
 }
 
+_BELOW = "AND json_each.value < ?"
 _LABELS = "SELECT 1 FROM json_each(labels) WHERE"
 
 
@@ -52,7 +53,7 @@ def database() -> Any:
         (F.description.match(" "), "description_folded IS NOT NULL", []),
         (
             Comparison("label", Op.PREFIX, "a"),
-            f"EXISTS ({_LABELS} json_each.value >= ? AND json_each.value < ?)",
+            f"labels IS NOT NULL AND EXISTS ({_LABELS} json_each.value >= ? {_BELOW})",
             ["a", "b"],
         ),
         (Comparison("label", Op.PREFIX, "a\U0010ffff"), None, ["a\U0010ffff", "b"]),
