@@ -88,7 +88,6 @@ class JobRecord(Struct, frozen=True, omit_defaults=True):
     pages: int = 0
     total: int | None = None
     newest: int | None = None
-    newest_ids: frozenset[str] = frozenset()
     swept: bool = False
 
     @classmethod
@@ -104,7 +103,6 @@ class JobRecord(Struct, frozen=True, omit_defaults=True):
             pages=job.pages,
             total=job.total,
             newest=job.newest,
-            newest_ids=job.newest_ids,
             # A sweep that nobody knows of yet has to be planned again.
             swept=job.swept and all(window.visible for window in job.windows),
         )
@@ -112,7 +110,9 @@ class JobRecord(Struct, frozen=True, omit_defaults=True):
     def fill(self, job: JobState) -> list[Window]:
         """Gives a job what is recorded of it, and returns its windows."""
         job.pages, job.total, job.swept = self.pages, self.total, self.swept
-        job.newest, job.newest_ids = self.newest, self.newest_ids
+        # What was read there is not recorded: it may not have been handed on, and a file that was
+        # touched since is nowhere but in the last look.
+        job.newest = self.newest
         return [record.window(job) for record in self.windows]
 
 
