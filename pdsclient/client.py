@@ -396,7 +396,7 @@ class AsyncPDSClient:
         Args:
             jobs: a query, a ``SearchJob``, or an iterable or async iterable of these, which is
                 read as workers get free and may be endless.
-            concurrency: number of workers, 1-1,024, hence of requests under way at most.
+            concurrency: number of workers, 1-1,024 (16), hence of requests under way at most.
             partition: divide each search into parts that are read in parallel, along
                 ``created_at``, ``updated_at``, ``image_time`` or ``size``. Without files that
                 change meanwhile the hits are those of the plain search; docs/bulk.md says what
@@ -405,15 +405,19 @@ class AsyncPDSClient:
                 to begin with the partition key. Slower: pages wait for their turn.
             on_error: ``collect`` keeps a failing job in ``results.failures`` and goes on with the
                 others; ``raise`` ends everything with its error.
-            checkpoint: a file to keep the place in. If it is there, the search goes on from it;
-                it disappears when the search is complete.
+            checkpoint: a file to keep the place in; its folder has to be there. If the file is
+                there, the search goes on from it, for which jobs, partition, ordered and
+                max_hits have to be the same. It disappears when the search is complete.
             progress: called with a ``Progress`` twice a second, and at the end.
-            max_hits: stop after so many hits; None gives all.
+            max_hits: stop after so many hits of all jobs together; None gives all.
             defaults: what jobs do not say themselves: ``drive_id``, ``order_by``, ``fields`` and
                 the other arguments of ``client.file.search``.
 
         Raises:
-            InvalidRequest: an argument is wrong, naming it; nothing was sent.
+            InvalidRequest: an argument is wrong, naming it; nothing was sent. When the block is
+                entered: the checkpoint is that of another search.
+            AuthError, ClientClosed: where hits are taken, as no job could succeed; other errors
+                of the service are failures of their jobs unless ``on_error`` says ``raise``.
         """
         from pdsclient.bulk import BulkSearch
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from pdsclient.query import FILE_FIELDS, Kind, Op
 from pdsclient.query.evaluate import values_in
+from pdsclient.query.values import LONG_MAX
 
 if TYPE_CHECKING:
     from pdsclient.models import File
@@ -31,6 +32,7 @@ PARTITION_KEYS: Final[tuple[PartitionKey, ...]] = (
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = timedelta(seconds=1)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _LATEST: Final = 253402300799  # the last second of the year 9999
 
 # A file whose key is below this is read together with those that have none: "not key >= least"
@@ -90,6 +92,11 @@ class Axis(Struct, frozen=True, omit_defaults=True, gc=False):
     descending: bool = True
 
     @property
+    def is_moving(self) -> bool:
+        """A file's position may change."""
+        return self.key != "created_at"
+
+    @property
     def order(self) -> str:
         """The order that reads along this axis; the name makes it a total one, nearly."""
         return f"{self.key} {'DESC' if self.descending else 'ASC'},name ASC"
@@ -107,7 +114,15 @@ class Axis(Struct, frozen=True, omit_defaults=True, gc=False):
             number = math.floor(float(value)) if isinstance(value, float) else int(value)
         if number < _LEAST[FILE_FIELDS[self.key].kind]:
             return None
+        number = min(number, LONG_MAX)  # what no query can ask for stands at the end
         return -number if self.descending else number
+
+    def exact(self, file: File) -> int:
+        """The value of a time in microseconds since 1970; 0 if the file lacks it."""
+        for value in values_in(file, FILE_FIELDS[self.key]):
+            if isinstance(value, datetime):
+                return (value - _EPOCH) // _MICROSECOND
+        return 0
 
     def range(
         self,

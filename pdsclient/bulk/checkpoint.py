@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
+from pdsclient._checks import shown
 from pdsclient.bulk.axis import Axis, Range
 from pdsclient.bulk.windows import Place, Window
 from pdsclient.errors import InvalidRequest
@@ -40,6 +42,7 @@ class WindowRecord(Struct, frozen=True, omit_defaults=True):
     stop: int | None = None
     lacking: Literal["out", "in", "only"] = "in"
     exclude: frozenset[str] = frozenset()
+    after: int | None = None
     divisible: bool = False
     far: int | None = None
     total: int | None = None
@@ -56,6 +59,7 @@ class WindowRecord(Struct, frozen=True, omit_defaults=True):
             stop=window.stop,
             lacking=window.lacking,
             exclude=window.exclude,
+            after=window.after,
             divisible=window.divisible,
             far=window.far,
             total=window.total,
@@ -73,6 +77,7 @@ class WindowRecord(Struct, frozen=True, omit_defaults=True):
             stop=self.stop,
             lacking=self.lacking,
             exclude=self.exclude,
+            after=self.after,
             divisible=self.divisible,
             place=self.place,
         )
@@ -110,8 +115,6 @@ class JobRecord(Struct, frozen=True, omit_defaults=True):
     def fill(self, job: JobState) -> list[Window]:
         """Gives a job what is recorded of it, and returns its windows."""
         job.pages, job.total, job.swept = self.pages, self.total, self.swept
-        # What was read there is not recorded: it may not have been handed on, and a file that was
-        # touched since is nowhere but in the last look.
         job.newest = self.newest
         return [record.window(job) for record in self.windows]
 
@@ -164,7 +167,14 @@ class CheckpointFile:
             self.path = Path(os.fsdecode(path)).expanduser()
         except TypeError:
             raise InvalidRequest(f"checkpoint must be a path, not {type(path).__name__}") from None
+        if not self.path.name or "\0" in str(self.path):
+            raise InvalidRequest(f"checkpoint must be the path of a file, not {shown(path)}")
         self._beside = self.path.with_name(self.path.name + ".new")
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The files that are written for it, links resolved."""
+        return frozenset(map(os.path.realpath, (self.path, self._beside)))
 
     def load(self) -> Checkpoint | None:
         """What is in the file; None if there is no file.
@@ -198,8 +208,18 @@ class CheckpointFile:
             raise self._unusable(f"it is damaged ({error}); delete it to begin anew") from None
 
     def save(self, checkpoint: bytes) -> None:
-        """Put the state in force."""
-        self._beside.write_bytes(checkpoint)
+        """Put the state in force.
+
+        Raises:
+            OSError: the disk failed; it names the file, and the state before is in force.
+        """
+        try:
+            self._beside.write_bytes(checkpoint)
+        except OSError as error:
+            # Half a state is of no use, and a full disk needs the room.
+            with suppress(OSError):
+                self._beside.unlink(missing_ok=True)
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
         os.replace(self._beside, self.path)
 
     def remove(self) -> None:

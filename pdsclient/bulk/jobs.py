@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Generator,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from hashlib import blake2b
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypedDict
@@ -172,9 +180,10 @@ class JobFeed:
 
     async def aclose(self) -> None:
         """Ends a generator of jobs that was not read to its end."""
-        if hasattr(self._source, "aclose"):
+        # Other things that can be closed, such as an open file, are the caller's to close.
+        if isinstance(self._source, AsyncGenerator):
             await self._source.aclose()
-        elif hasattr(self._source, "close"):
+        elif isinstance(self._source, Generator):
             self._source.close()
 
 

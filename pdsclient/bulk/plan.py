@@ -20,13 +20,13 @@ from attrs import frozen
 from msgspec.structs import replace
 
 from pdsclient.bulk.axis import Axis, Range
-from pdsclient.bulk.windows import Batch, Place, Step, Window, id_of
+from pdsclient.bulk.windows import Batch, Place, Step, Window
 from pdsclient.errors import InvalidRequest, PDSError
 from pdsclient.query import FILE_FIELDS, Kind, parse_order_by
 
 if TYPE_CHECKING:
     from pdsclient.bulk.jobs import SearchJob
-    from pdsclient.models import FilePage
+    from pdsclient.models import File, FilePage
 
 __all__ = ["JobFailure", "JobState", "Measure", "Plan"]
 
@@ -36,9 +36,13 @@ LEAST_TO_CUT: Final = 200
 PIECE: Final = 600
 # Ids of delivered hits at one position, above which its rest is divided along another key.
 CROWD: Final = 300
+# No drive has so many files, and a checkpoint cannot hold much larger numbers.
+_NO_TOTAL: Final = 1 << 53
 
 # The key that every change moves to the end.
 _MOVING: Final = "updated_at"
+_UPWARDS: Final = Axis(_MOVING, descending=False)
+_DOWNWARDS: Final = Axis(_MOVING)
 
 _ORDERED_KINDS: Final = (Kind.DATE, Kind.LONG)
 
@@ -76,8 +80,8 @@ class JobState:
         failure: why it ended early.
         pages: how many were read.
         total: hits in all, as announced first.
-        newest: the last value of the partition key when the search began; see ``_sweep``.
-        newest_ids: ids of the hits there.
+        newest: the last value of ``updated_at`` when the search began, in microseconds; see
+            ``_sweep``.
     """
 
     __slots__ = (
@@ -85,7 +89,6 @@ class JobState:
         "job",
         "key",
         "newest",
-        "newest_ids",
         "number",
         "pages",
         "swept",
@@ -105,7 +108,6 @@ class JobState:
         self.pages = 0
         self.total: int | None = None
         self.newest: int | None = None
-        self.newest_ids: frozenset[str] = frozenset()
         self.swept = False
 
     @property
@@ -314,15 +316,16 @@ class Plan:
         window.far = max([*positions, following])
         if window.stop is not None:
             window.far = min(window.far, window.stop - 1)
-        if not axis.descending and window.job.newest is None and positions:
-            window.job.newest = positions[0]
+        if axis == _UPWARDS and page.items:
+            self._note_newest(window.job, page.items[0])
 
     def arrived(self, window: Window, page: FilePage) -> Batch:
         """What a page brings; the window, and perhaps others, have changed."""
         job = window.job
         if self.totals and window.place.is_first:
-            window.announce(page.total_count)
-            job.total = page.total_count if job.pages == 0 else job.total
+            total = _plausible(page.total_count)
+            window.announce(total)
+            job.total = total if job.pages == 0 else job.total
         step = window.advance(page)
         job.pages += 1
         rows, place = step.rows, step.place
@@ -350,7 +353,8 @@ class Plan:
     def _reshape(self, window: Window, step: Step) -> tuple[list[Any], Place, list[Window]]:
         """The hits to deliver, the place behind them, and windows to read in place of this one."""
         rows, place, axis = step.rows, step.place, window.axis
-        self._note_newest(window, step)
+        if axis == _DOWNWARDS and rows:
+            self._note_newest(window.job, rows[0])
         if axis is None or place.done or not step.length:
             return rows, place, []
         over = replace(place, marker=None, done=True)
@@ -393,19 +397,10 @@ class Plan:
 
     # Keys that move
 
-    def _note_newest(self, window: Window, step: Step) -> None:
-        job, axis = window.job, window.axis
-        if self.partition != _MOVING or axis is None or axis.key != _MOVING:
-            return
-        if not axis.descending:
-            return
-        if step.first is None:
-            return
-        if job.newest is None:
-            job.newest = -step.first
-        if job.newest == -step.first:
-            there = (row for row in step.rows if axis.at(row) == step.first)
-            job.newest_ids |= frozenset(map(id_of, there))
+    def _note_newest(self, job: JobState, file: File) -> None:
+        """The last hit when the search began: all that is changed later stands behind it."""
+        if self.partition == _MOVING and job.newest is None:
+            job.newest = _UPWARDS.exact(file)
 
     def _sweep(self, job: JobState) -> list[Window]:
         """A last window for the files that were changed while their job was read.
@@ -418,17 +413,16 @@ class Plan:
         if job.pages == 1 or job.newest is None:
             return []  # one answer, or one reading upwards, has missed nothing
         job.swept = True
-        axis = Axis(_MOVING, descending=False)
-        sweep = Window(
-            job,
-            axis,
-            axis.order,
-            start=job.newest,
-            lacking="out",
-            exclude=job.newest_ids,
-        )
+        # What is no newer has not changed since, and was found where it stood.
+        start = job.newest // 1_000_000
+        sweep = Window(job, _UPWARDS, _UPWARDS.order, start=start, lacking="out", after=job.newest)
         job.windows.append(sweep)
         return [sweep]
+
+
+def _plausible(total: Any) -> int | None:
+    """A total that can be reckoned with; a reply is kept as it came, whatever that is."""
+    return total if type(total) is int and 0 <= total < _NO_TOTAL else None
 
 
 @lru_cache(64)  # nearly all jobs have the same order

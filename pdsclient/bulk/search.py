@@ -18,12 +18,14 @@ import math
 import os
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
+from importlib.util import find_spec
+from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, NoReturn, TypeVar
 
 from attrs import field, frozen
 
-from pdsclient._checks import flag, whole
+from pdsclient._checks import flag, shown, whole
 from pdsclient.bulk.axis import PARTITION_KEYS, PartitionKey
 from pdsclient.bulk.checkpoint import CheckpointFile, Ledger, check_settings
 from pdsclient.bulk.jobs import JobFeed, Jobs, SearchJob, check_defaults
@@ -79,6 +81,8 @@ def _on_error(_: object, __: object, value: object) -> None:
 def _progress(_: object, __: object, value: Any) -> None:
     if value is not None and not callable(value):
         raise InvalidRequest(f"progress must be callable, not {type(value).__name__}")
+    if iscoroutinefunction(value):
+        raise InvalidRequest("progress is called and not awaited: give a plain function")
 
 
 def _max_hits(_: object, __: object, value: Any) -> None:
@@ -106,7 +110,12 @@ class BulkOptions:
     @property
     def settings(self) -> dict[str, Any]:
         """What must not change between a search and its continuation."""
-        return {"partition": self.partition, "ordered": self.ordered}
+        return {
+            "partition": self.partition,
+            "ordered": self.ordered,
+            # The last page may have been handed on in part.
+            "max_hits": self.max_hits,
+        }
 
 
 class BulkSearch:
@@ -314,7 +323,12 @@ class BulkResults:
             self._hits = (Hit(batch.job, file) for batch in batches for file in batch.files)
 
     def batches(self) -> BatchIterator:
-        """The hits page by page, as objects with ``key``, ``files`` and ``raw()``."""
+        """The hits page by page: an async iterator over objects with ``job``, ``key``, ``files``
+        and ``raw()``.
+
+        Raises:
+            InvalidRequest: the hits are taken in another way already, or the block has ended.
+        """
         self._claim("batches()")
         return BatchIterator(self)
 
@@ -328,10 +342,19 @@ class BulkResults:
 
         Args:
             sink: such as ``pdsclient.export.JsonlSink(path)``.
+
+        Raises:
+            InvalidRequest: the sink cannot be used, or the hits are taken in another way already;
+                nothing was sent.
+            OSError: the disk failed; what was committed is kept for the next run.
+            PDSError: see ``bulk_search``.
         """
+        _check_sink(sink)
         self._claim("write_to()")
+        if self._file is not None:
+            await asyncio.to_thread(_check_apart, self._file, sink)
+        await sink.start(self._position)
         try:
-            await sink.start(self._position)
             while batches := await self._take():
                 position = await _unbroken(sink.write(batches))
                 await self._commit(batches, position)
@@ -344,6 +367,9 @@ class BulkResults:
         """All hits as a table; takes the options of ``pdsclient.export.ArrowSink``.
 
         Needs the extra ``arrow``, and memory for all hits.
+
+        Raises:
+            InvalidRequest: pyarrow is not installed; nothing was sent.
         """
         from pdsclient.export import ArrowSink
 
@@ -352,15 +378,25 @@ class BulkResults:
         return sink.table
 
     async def to_pandas(self, **options: Any) -> pd.DataFrame:
-        """All hits as a pandas frame; see ``to_arrow``."""
+        """All hits as a pandas frame; see ``to_arrow``.
+
+        Raises:
+            InvalidRequest: pandas or pyarrow is not installed; nothing was sent.
+        """
         from pdsclient.export import to_pandas
 
+        await asyncio.to_thread(_check_installed, "pandas")
         return to_pandas(await self.to_arrow(**options))
 
     async def to_polars(self, **options: Any) -> pl.DataFrame:
-        """All hits as a polars frame; see ``to_arrow``."""
+        """All hits as a polars frame; see ``to_arrow``.
+
+        Raises:
+            InvalidRequest: polars or pyarrow is not installed; nothing was sent.
+        """
         from pdsclient.export import to_polars
 
+        await asyncio.to_thread(_check_installed, "polars")
         return to_polars(await self.to_arrow(**options))
 
     def _claim(self, way: str) -> None:
@@ -436,6 +472,7 @@ class BulkResults:
         if self._file is None:
             return
         assert self._ledger is not None
+        self._position = position
         state = self._ledger.snapshot(
             self._plan.jobs.values(),
             settings=self._options.settings,
@@ -454,7 +491,11 @@ class BulkResults:
         """The consumer has everything: stop, and forget the checkpoint unless jobs failed."""
         assert self._workers is not None
         await self._stop()
-        if self._file is not None and not self._workers.failures:
+        if self._file is None:
+            return
+        if self._workers.failures:
+            await self._commit([], self._position)
+        else:
             await asyncio.to_thread(self._file.remove)
 
     def __repr__(self) -> str:
@@ -464,6 +505,12 @@ class BulkResults:
         from pdsclient._html import results_html
 
         return results_html(self.stats, self.failures)
+
+
+def _check_installed(package: str) -> None:
+    """Before millions of hits are read for nothing."""
+    if find_spec(package) is None:
+        raise InvalidRequest(f"a data frame needs {package}: pip install '{package}'")
 
 
 class BatchIterator:
@@ -482,6 +529,22 @@ class BatchIterator:
             if not results._open:
                 raise StopAsyncIteration
         return results._open.popleft()
+
+
+def _check_sink(sink: Any) -> None:
+    if not all(hasattr(sink, name) for name in ("start", "write", "finish", "aclose")):
+        raise InvalidRequest(
+            "write_to takes a sink such as pdsclient.export.JsonlSink(path), or sink_for(path) for "
+            f"the one that the suffix names, not {shown(sink)}"
+        )
+
+
+def _check_apart(checkpoint: CheckpointFile, sink: Any) -> None:
+    """Refuse a checkpoint that would destroy the output: at the end it is deleted."""
+    if not checkpoint.paths.isdisjoint(getattr(sink, "paths", ())):
+        raise InvalidRequest(
+            f"the checkpoint {checkpoint.path} is a file that {sink!r} writes; choose another path"
+        )
 
 
 def _gone() -> InvalidRequest:

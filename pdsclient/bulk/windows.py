@@ -15,7 +15,7 @@ import asyncio
 from base64 import b64encode
 from collections.abc import Callable
 from hashlib import blake2b
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
@@ -31,15 +31,20 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Place", "Window"]
 
 Lacking: TypeAlias = Literal["out", "in", "only"]
+Seeking: TypeAlias = Literal["", "looking", "found"]
 
 # Markers that perish one after another before anything new was read.
 _MOST_LOSSES: Final = 3
+# Ids at one position, above which those of a search that is not divided are not kept.
+_MOST_RECENT: Final = 1_000
 # Hits that mark a place in an order that has no positions.
 _TAIL: Final = 8
 
 
 def id_of(file: File) -> str:
     """A short name for a file that no other one of the domain has."""
+    if not file.file_id:
+        raise DecodeError("the replies do not hold file_id, so no hit can be told from another")
     full = f"{file.drive_id}/{file.file_id}".encode()
     return b64encode(blake2b(full, digest_size=9).digest()).decode()
 
@@ -54,7 +59,8 @@ class Place(Struct, frozen=True, omit_defaults=True, gc=False):
         at: position of the last hit; None before the first one, or if it has none.
         recent: ids of the hits at that position; without a position those of the last page.
         keyed: the hits without a key came first, and all of them were read.
-        seeking: hits are passed over until one of ``recent`` was seen.
+        seeking: hits are passed over: ``looking`` for one of ``recent``, or ``found`` and behind
+            the last of them.
         hits: how many were read.
         done: nothing is left.
     """
@@ -64,7 +70,7 @@ class Place(Struct, frozen=True, omit_defaults=True, gc=False):
     at: int | None = None
     recent: frozenset[str] = frozenset()
     keyed: bool = False
-    seeking: bool = False
+    seeking: Seeking = ""
     hits: int = 0
     done: bool = False
 
@@ -89,6 +95,7 @@ class Window:
         start, stop: the range on the axis, half-open; None for an open end.
         lacking: whether files without the axis' key belong to it.
         exclude: ids of hits that were delivered before the window was made.
+        after: only hits whose key is larger than this, in microseconds, belong to it.
         divisible: it may be cut.
         far: the last position that has hits, as far as is known.
         place, committed: how far the workers, and the consumer, are.
@@ -122,6 +129,7 @@ class Window:
         stop: int | None = None,
         lacking: Lacking = "in",
         exclude: frozenset[str] = frozenset(),
+        after: int | None = None,
         divisible: bool = False,
         place: Place = BEGINNING,
     ) -> None:
@@ -133,6 +141,7 @@ class Window:
         self.stop = stop
         self.lacking: Lacking = lacking
         self.exclude = exclude
+        self.after = after
         self.divisible = divisible
         self.place = self.committed = place
 
@@ -182,13 +191,19 @@ class Window:
         # A position with more hits than are read before a marker perishes has to be divided.
         self.crowded = self.crowded or self.losses > 1
         if axis is None or place.at is None:
+            seeking: Seeking = "looking" if place.recent else ""
             asked = self.range()
+            self.place = replace(place, marker=None, asked=asked, at=None, seeking=seeking)
         else:
-            lacking = "out" if place.keyed else self.lacking
-            asked = axis.range(place.at, self.stop, lacking)
-        seeking = place.at is None and bool(place.recent)
-        self.place = replace(place, marker=None, asked=asked, seeking=seeking)
+            asked = axis.range(place.at, self.stop, "out" if place.keyed else self.lacking)
+            self.place = replace(place, marker=None, asked=asked)
         return True
+
+    @property
+    def is_whole(self) -> bool:
+        """All of a search that is not divided."""
+        whole = self.start is None and self.stop is None and self.lacking == "in"
+        return whole and not self.divisible and not self.within
 
     # How much is left
 
@@ -282,16 +297,35 @@ class Window:
         """
         items, place = page.items, self.place
         done = page.next_marker is None
-        if done and place is BEGINNING and not (self.divisible or self.exclude):
+        if done and place is BEGINNING and self.is_whole:
             # All there is on one page, as with most small searches.
             return Step(items, Place(hits=len(items), done=True))
         first, last = self._ends(items)
         if items and self._is_beyond(last):
             items, done = [row for row in items if self._holds(row)], True
             last = None if self.axis is None or not items else self.axis.at(items[-1])
-        rows = self._unseen(items, first)
-        place = self._place(items, rows, first, last, page, done)
+        rows, seeking = self._sought(items) if place.seeking else (items, place.seeking)
+        rows = self._unseen(rows, first)
+        if done:
+            if seeking == "looking":
+                raise DecodeError(
+                    "the marker has perished, and the last hits that were read are gone: the place "
+                    "in the listing is lost; order by a time or by size to make it findable"
+                )
+            place = replace(place, marker=None, hits=place.hits + len(rows), done=True)
+        else:
+            place = replace(
+                self._moved(items, last) if items and not seeking else place,
+                marker=page.next_marker,
+                keyed=place.keyed or (last is not None and self._lacked(first)),
+                seeking=seeking,
+                hits=place.hits + len(rows),
+            )
         return Step(rows, place, first, last, len(page.items))
+
+    def _lacked(self, first: int | None) -> bool:
+        """Hits without the key came before one that has it."""
+        return first is None or (self.place.at is None and self.place.hits > 0)
 
     def _ends(self, items: list[File]) -> tuple[int | None, int | None]:
         """Positions of the first and of the last hit of a page, None if there is none to use."""
@@ -300,30 +334,54 @@ class Window:
             return None, None
         first, last = axis.at(items[0]), axis.at(items[-1])
         if self.divisible:
-            self._check(axis, first, last)
-        elif not self._in_order(first, last):
-            self.axis = None  # nothing depends on positions here, but they would mislead
-            return None, None
-        return first, last
+            self._check_key(axis, first)
+            if self.place.is_first:
+                self._check_order(axis, items)
+        if self._in_order(first, last):
+            return first, last
+        if self.divisible:
+            return self._clamped(axis, first, last)
+        self.axis = None  # nothing depends on positions here, but they would mislead
+        return None, None
 
     def _in_order(self, first: int | None, last: int | None) -> bool:
         at = self.place.at
         after = at is None or first is None or first >= at
         return after and (first is None or last is None or last >= first)
 
-    def _check(self, axis: Axis, first: int | None, last: int | None) -> None:
+    def _check_key(self, axis: Axis, first: int | None) -> None:
         asked = self.place.asked
-        if first is None:
-            if asked is not None and asked.lacking == "out":
-                raise DecodeError(
-                    f"the service found files by their {axis.key} but its replies do not hold it; "
-                    'ask for it with fields="*", or choose another partition'
-                )
-        elif not self._in_order(first, last):
+        if first is None and asked is not None and asked.lacking == "out":
             raise DecodeError(
-                f"the hits are not in the order that was asked for ({self.order}), so no part of "
-                "the search can be told from another; search without partition"
+                f"the service found files by their {axis.key} but its replies do not hold it; "
+                'ask for it with fields="*", or choose another partition'
             )
+
+    def _check_order(self, axis: Axis, items: list[File]) -> None:
+        """The order of a whole page, once for each window: an order that is ignored shows."""
+        positions = [at for at in map(axis.at, items) if at is not None]
+        steps_back = sum(after < before for before, after in pairwise(positions))
+        if steps_back > (len(positions) // 5 if axis.is_moving else 0):
+            raise self._disorder()
+
+    def _clamped(
+        self, axis: Axis, first: int | None, last: int | None
+    ) -> tuple[int | None, int | None]:
+        """The ends of a page on which single hits have moved since they were sorted."""
+        if not axis.is_moving:
+            raise self._disorder()
+        at = self.place.at
+        if first is not None and at is not None:
+            first = max(first, at)
+        if first is not None and last is not None:
+            last = max(first, last)
+        return first, last
+
+    def _disorder(self) -> DecodeError:
+        return DecodeError(
+            f"the hits are not in the order that was asked for ({self.order}), so no part of "
+            "the search can be told from another; search without partition"
+        )
 
     def _is_beyond(self, last: int | None) -> bool:
         """A page with this last position ends right of the window."""
@@ -339,9 +397,9 @@ class Window:
         place = self.place
         if self.exclude:
             rows = [row for row in rows if id_of(row) not in self.exclude]
-        if place.seeking:
-            known = [index for index, row in enumerate(rows) if id_of(row) in place.recent]
-            return rows[known[-1] + 1 :] if known else []
+        if self.after is not None and self.axis is not None:
+            exact, after = self.axis.exact, self.after
+            rows = [row for row in rows if exact(row) > after]
         if place.at is None or first != place.at:
             return rows
         same = list(takewhile(self._stands_at(place.at), rows))
@@ -352,40 +410,28 @@ class Window:
         assert axis is not None
         return lambda row: axis.at(row) == at
 
-    def _place(
-        self,
-        items: list[File],
-        rows: list[File],
-        first: int | None,
-        last: int | None,
-        page: FilePage,
-        done: bool,
-    ) -> Place:
+    def _sought(self, rows: list[File]) -> tuple[list[File], Seeking]:
+        """The hits behind those that were read before the marker perished."""
         place = self.place
-        seeking = place.seeking and not any(id_of(row) in place.recent for row in items)
-        if done:
-            if seeking:
-                raise DecodeError(
-                    "the marker has perished, and the last hits that were read are gone: the place "
-                    "in the listing is lost; order by a time or by size to make it findable"
-                )
-            return replace(place, marker=None, hits=place.hits + len(rows), done=True)
-        moved = bool(items) and not seeking
-        return replace(
-            place,
-            marker=page.next_marker,
-            at=last if moved else place.at,
-            recent=self._recent(items, last) if moved else place.recent,
-            keyed=place.keyed or (first is None and last is not None),
-            seeking=seeking,
-            hits=place.hits + len(rows),
-        )
+        known = [index for index, row in enumerate(rows) if id_of(row) in place.recent]
+        if known:
+            # More of them may be on the next page.
+            rest = rows[known[-1] + 1 :]
+            return rest, "" if rest else "found"
+        return (rows, "") if rows and place.seeking == "found" else ([], place.seeking)
 
-    def _recent(self, rows: list[File], at: int | None) -> frozenset[str]:
+    def _moved(self, rows: list[File], at: int | None) -> Place:
+        """The place behind the last of these hits, which stands at this position."""
+        place = self.place
         if at is None:
-            return frozenset(map(id_of, rows[-_TAIL:]))
+            return replace(place, at=None, recent=frozenset(map(id_of, rows[-_TAIL:])))
         ids = {id_of(row) for row in takewhile(self._stands_at(at), reversed(rows))}
-        return frozenset(ids | self.place.recent) if at == self.place.at else frozenset(ids)
+        recent = frozenset(ids | place.recent if at == place.at else ids)
+        if len(recent) > _MOST_RECENT and self.is_whole:
+            # To find the place again from the beginning is rare; to keep these ids is not.
+            self.axis = None
+            return self._moved(rows, None)
+        return replace(place, at=at, recent=recent)
 
 
 class Step(NamedTuple):

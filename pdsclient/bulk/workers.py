@@ -225,7 +225,9 @@ class Workers:
         """Take the jobs that a checkpoint knows from the feed, before anything is read."""
         ledger = self._parts.ledger
         assert ledger is not None
-        for _ in range(count):
+        for number in range(count):
+            if number % 100 == 0:
+                await asyncio.sleep(0)  # there may be a million, and others want to run
             item = await self._parts.feed.next()
             if item is None:
                 raise ledger.changed(f"the number of jobs, at least {count:,}")
@@ -234,7 +236,8 @@ class Workers:
 
     async def _feed(self) -> None:
         while (item := await self._parts.feed.next()) is not None:
-            self._add(*item)
+            if not self._add(*item):
+                await asyncio.sleep(0)  # an endless source of bad jobs must not stop the loop
             self.wake()
             if len(self._plan.pending) >= self._count:
                 self._hungry = asyncio.get_running_loop().create_future()
@@ -242,13 +245,14 @@ class Workers:
         self._fed = True
         self.wake()
 
-    def _add(self, number: int, job: SearchJob) -> None:
+    def _add(self, number: int, job: SearchJob) -> bool:
+        """Plan a job; False, and a failure, if it cannot be sent."""
         ledger = self._parts.ledger
         try:
             state = JobState(number, job, self._parts.reader.wire(job))
         except InvalidRequest as error:
             self._note(JobFailure(job, "", None, error))
-            return
+            return False
         self._outbox.expect(state)
         record = ledger.recall(number, fingerprint(job.key, state.wire)) if ledger else None
         if record is None:
@@ -257,6 +261,7 @@ class Workers:
             self._meter.jobs_done += 1
         else:
             self._plan.restore(state, record.fill(state))
+        return True
 
     def _note(self, failure: JobFailure) -> None:
         self.failures.append(failure)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import signal
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pdsclient._shown import shown
-from pdsclient.cli.terminal import is_interactive, run, say, write
+from pdsclient.cli.terminal import is_interactive, run, say, stop_on_terminate, write
 from pdsclient.errors import InvalidRequest
 from pdsclient.token_store import FileTokenStore
 
@@ -45,8 +44,9 @@ def emulator(
         typer.Option(metavar="N", min=1, help="Fill the drive with N made-up files and folders."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(metavar="N", min=0, help="The same seed makes the same files.")
-    ] = 0,
+        int | None,
+        typer.Option(metavar="N", min=0, help="The same seed makes the same files; else 0."),
+    ] = None,
     host: Annotated[str, typer.Option(metavar="HOST", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(metavar="N", min=0, max=65535, help="0 takes a free one.")
@@ -79,6 +79,8 @@ def emulator(
 
     It prints its endpoint and a command to try. The token is valid for 7 days.
     """
+    if seed is not None and synthetic is None:
+        raise typer.BadParameter("--seed is for the files that --synthetic makes")
     switches = {
         "host": host,
         "port": port,
@@ -89,7 +91,7 @@ def emulator(
     }
     with tempfile.TemporaryDirectory(prefix="pdsclient-") as folder:
         store = FileTokenStore(token_file or Path(folder, "token.json"))
-        run(_serve(directory, switches, store, synthetic=synthetic, seed=seed))
+        run(_serve(directory, switches, store, synthetic=synthetic, seed=seed or 0))
 
 
 async def _serve(
@@ -103,7 +105,7 @@ async def _serve(
     from pdsclient.emulator import Emulator
     from pdsclient.emulator.guard import is_loopback
 
-    _stop_on_terminate()
+    stop_on_terminate()
     if not (switches["allow_remote"] or is_loopback(switches["host"])):
         raise InvalidRequest(
             f"--host {switches['host']} can be reached from other machines, and so can the files; "
@@ -118,14 +120,6 @@ async def _serve(
         write(_greeting(emulator, store.path, synthetic))
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
-
-
-def _stop_on_terminate() -> None:
-    """Let SIGTERM end the command as properly as Ctrl-C does."""
-    task = asyncio.current_task()
-    assert task is not None, "called by a coroutine"
-    with suppress(NotImplementedError):  # Windows has no SIGTERM to listen to
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def _greeting(emulator: Emulator, token_file: str, synthetic: int | None) -> str:

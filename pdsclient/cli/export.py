@@ -127,7 +127,7 @@ def export(
         wanted = Wanted(
             jobs=_jobs(query, queries),
             out=out,
-            columns=_columns(job_column, formula_safe=formula_safe),
+            columns=_columns(out, job_column, formula_safe=formula_safe),
             how={
                 "order_by": order_by and as_order_by(order_by),
                 "concurrency": concurrency,
@@ -159,7 +159,9 @@ def _check_files(out: Path, checkpoint: Path | None, *, resume: bool, force: boo
             "to begin anew, remove it"
         )
     if out.exists() and not force:
-        raise typer.BadParameter(f"{shown(str(out))} exists: --force replaces it")
+        # Also what is found by a script that was stopped after the end, but before it heard of it.
+        complete = " and there is no checkpoint, so it may be complete" if resume else ""
+        raise typer.BadParameter(f"{shown(str(out))} exists{complete}: --force replaces it")
     if resume:
         say(f"there is no checkpoint {checkpoint} yet; beginning anew")
 
@@ -174,8 +176,10 @@ def _jobs(query: str | None, queries: str | None) -> Any:
     return checked_job({"query": query or EVERYTHING})
 
 
-def _columns(job_column: str | None, *, formula_safe: bool) -> dict[str, Any]:
+def _columns(out: Path, job_column: str | None, *, formula_safe: bool) -> dict[str, Any]:
     columns: dict[str, Any] = {"formula_safe": True} if formula_safe else {}
+    if formula_safe and ".csv" not in out.suffixes:
+        raise typer.BadParameter("--formula-safe is for .csv; other formats hold no formulas")
     if job_column is not None:
         columns["job_column"] = job_column
     return columns

@@ -18,7 +18,7 @@ from pdsclient._shown import counted
 from pdsclient.bulk import BulkSearch, JobFailure, Progress, SearchJob, rich_progress
 from pdsclient.bulk.progress import Show
 from pdsclient.cli.place import Opening, Place
-from pdsclient.cli.terminal import is_interactive, say
+from pdsclient.cli.terminal import is_interactive, say, stop_on_terminate
 from pdsclient.errors import InvalidRequest, PDSError
 from pdsclient.export import sink_for
 
@@ -112,6 +112,7 @@ async def export_hits(where: Opening, wanted: Wanted) -> None:
     Raises:
         PDSError: it failed, or some of the searches did.
     """
+    stop_on_terminate()
     # Checked before anything is started, as all else is.
     sink = sink_for(wanted.out, **wanted.columns)
     with _telling_how_to_go_on(wanted.checkpoint):

@@ -19,6 +19,7 @@ __all__ = [
     "open_streams",
     "run",
     "say",
+    "stop_on_terminate",
     "write",
 ]
 
@@ -85,6 +86,14 @@ async def _until_interrupted(job: Coroutine[object, object, None]) -> None:
 
     signal.signal(signal.SIGINT, stop)
     await job
+
+
+def stop_on_terminate() -> None:
+    """Let SIGTERM end the command as properly as Ctrl-C does."""
+    task = asyncio.current_task()
+    assert task is not None, "called by a coroutine"
+    with suppress(NotImplementedError):  # Windows has no SIGTERM to listen to
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 def _status(error: PDSError) -> Exit:

@@ -77,7 +77,8 @@ class Files:
             drive = drive_number(self._connection, drive_id)
             if self._number(drive, synthetic_ids(seed, 1)[0]) is not None:
                 raise InvalidRequest(
-                    f"seed: drive {drive_id} has the files of seed {seed} already; take another"
+                    f"seed: drive {drive_id} has the files of seed {seed} already; "
+                    "search those, or take another seed"
                 )
             self._tables.load(
                 Row(number, drive, wire, derived=derived)

@@ -119,7 +119,7 @@ class ArrowSink:
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
-    """The table as a pandas frame, which needs pd.
+    """The table as a pandas frame, which needs pandas.
 
     Whole numbers are ``Int64`` and flags ``boolean``, so that nothing is lost where some rows have
     none: pandas would make them floating-point numbers.
@@ -137,7 +137,7 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
 
 
 def to_polars(table: pa.Table) -> pl.DataFrame:
-    """The table as a polars frame, which needs pl.
+    """The table as a polars frame, which needs polars.
 
     Raises:
         InvalidRequest: polars is not installed.

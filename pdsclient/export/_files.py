@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -31,6 +32,11 @@ class FileSink(ABC):
         self._identity = {"sink": self.kind, "path": place.name, "options": options}
         self._lock = threading.Lock()
         self._turn = 0
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """The files that it writes, links resolved: nothing else can be kept in them."""
+        return frozenset(map(os.path.realpath, self._place.paths))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._place.name!r})"
@@ -109,10 +115,11 @@ class FileSink(ABC):
     def _checked(self, position: Position) -> Position:
         if not isinstance(position, dict):
             raise InvalidRequest(f"a position is a dict, not {type(position).__name__}")
-        for name, ours in self._identity.items():
-            if position.get(name) != ours:
+        theirs, own = _flat(position), _flat(self._identity)
+        for name, ours in own.items():
+            if theirs.get(name) != ours:
                 raise InvalidRequest(
-                    f"{self!r} cannot go on from a position with {name} {shown(position.get(name))}"
+                    f"{self!r} cannot go on from a position with {name} {shown(theirs.get(name))}"
                     f"; its own is {shown(ours)}. Give the sink of the earlier run, or begin anew"
                 )
         return position
@@ -150,3 +157,9 @@ class FileSink(ABC):
     @abstractmethod
     def _publish(self) -> None:
         """Complete the file and put it in its place."""
+
+
+def _flat(position: Position) -> dict[str, Any]:
+    """What a position says of its sink; each option by itself, so that a message can name it."""
+    options = position.get("options")
+    return position | (options if isinstance(options, dict) else {}) | {"options": None}

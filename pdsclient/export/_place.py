@@ -68,6 +68,11 @@ class Place(Protocol):
     """For messages and positions."""
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """All files that are written for it."""
+        ...
+
+    @property
     def is_open(self) -> bool:
         """It is being written."""
         ...
@@ -122,6 +127,11 @@ class PartFile:
         self._size = 0
         self._tail = b""
         self._file: BinaryIO | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The file, and those that become it."""
+        return self.name, self.part, self.spare
 
     @property
     def is_open(self) -> bool:
@@ -257,6 +267,11 @@ class Stream:
         self.is_open = False
         self._file: BinaryIO = file
         self._size = 0
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """None that is known."""
+        return ()
 
     @property
     def mark(self) -> Position:

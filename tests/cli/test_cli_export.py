@@ -163,7 +163,7 @@ def test_mistake_in_a_queries_file_is_named_by_its_line(
         (["size > 1", "--partition", "name"], "--partition"),
         (["size > 1", "--ordered", "--partition", "size"], "ordered=True"),
         (["size > 1", "--order-by", "hidden"], "hidden"),
-        (["size > 1", "--formula-safe"], "formula_safe"),
+        (["size > 1", "--formula-safe"], "--formula-safe is for .csv"),
         (["size > 1", "--endpoint", "https://x.test"], "--dir PATH, or --endpoint URL"),
     ],
     ids=str,

@@ -284,8 +284,8 @@ async def test_a_position_within_a_write_is_refused(tmp_path, page) -> None:
     ("other", "told"),
     [
         (lambda path: JsonlSink(path / "b.jsonl"), "path"),
-        (lambda path: JsonlSink(path / "a.jsonl", include_urls=True), "options"),
-        (lambda path: JsonlSink(path / "a.jsonl", fields=["name"]), "options"),
+        (lambda path: JsonlSink(path / "a.jsonl", include_urls=True), "include_urls"),
+        (lambda path: JsonlSink(path / "a.jsonl", fields=["name"]), "fields"),
         (lambda path: CsvSink(path / "a.csv"), "sink"),
         (lambda path: ParquetSink(path / "a.parquet"), "sink"),
     ],

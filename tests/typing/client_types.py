@@ -14,6 +14,8 @@ from pdsclient import (
     Response,
     TokenInfo,
 )
+from pdsclient.bulk import Batch, BulkResults, Hit, JobFailure, Progress, SearchJob
+from pdsclient.export import JsonlSink
 from pdsclient.models import (
     AnonymousShareLink,
     DownloadUrl,
@@ -113,3 +115,23 @@ async def construction() -> None:
         assert_type(client, AsyncPDSClient)
     AsyncPDSClient(api_endpont="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     AsyncPDSClient(timeout="x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def jobs(client: AsyncPDSClient) -> None:
+    async with client.bulk_search(
+        [SearchJob(F.size > 1, key="big", drive_id="1"), F.hidden, 'name match "x"'],
+        drive_id="1",
+        partition="created_at",
+    ) as results:
+        assert_type(results, BulkResults)
+        async for hit in results:
+            assert_type(hit, Hit)
+            assert_type(hit.file, File)
+            assert_type(hit.job, SearchJob)
+        async for batch in results.batches():
+            assert_type(batch, Batch)
+        await results.write_to(JsonlSink("hits.jsonl"))
+        assert_type(results.stats, Progress)
+        assert_type(results.failures, list[JobFailure])
+    client.bulk_search(F.hidden, partition="name")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    client.bulk_search(F.hidden, drive_idd="1")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
