@@ -89,10 +89,16 @@ def after(order: Order, position: Key) -> Sql:
 
 @attrs.frozen
 class Planner:
-    """Reads pages and counts of one shelf through one connection."""
+    """Reads pages and counts of one shelf through one connection.
+
+    Attributes:
+        probes: what is known of the numbers of candidates. They decide about the way and not about
+            the result, so it does no harm if they are old: all pages of a search share them.
+    """
 
     connection: sqlite3.Connection
     shelf: Shelf
+    probes: dict[tuple[Any, ...], int] = attrs.field(factory=dict)
 
     def page(
         self,
@@ -271,7 +277,7 @@ class Planner:
             if beside and narrow and narrow.index == beside.index:
                 continue
             hits = handle.hits
-            count = self._count_up_to(cap, Sql(f"FROM ({hits.text})", hits.values))
+            count = self._probe(cap, hits)
             if count < cap:
                 in_place = narrow is not None and narrow.hold(needed)
                 few = narrow.source if narrow and in_place else self._collected(hits)
@@ -279,6 +285,14 @@ class Planner:
             if cap <= _FEW:
                 break
         return few
+
+    def _probe(self, cap: int, hits: Sql) -> int:
+        key = (self.shelf, hits.text, hits.values, cap)
+        count = self.probes.get(key)
+        if count is None:
+            count = self._count_up_to(cap, Sql(f"FROM ({hits.text})", hits.values))
+            self.probes[key] = count
+        return count
 
     def _count_up_to(self, cap: int, source: Sql) -> int:
         return self._number(Sql(f"FROM (SELECT 1 {source.text} LIMIT ?)", (*source.values, cap)))

@@ -116,6 +116,8 @@ COLUMNS: Final[Mapping[str, Column]] = {
 }
 
 _AVAILABLE: Final = Column(value="'available'")
+# Numbers of candidates that a connection remembers.
+_PROBES: Final = 1_000
 # Subtrees that a connection keeps between pages.
 _SUBTREES: Final = 64
 
@@ -127,6 +129,7 @@ class Reader:
         self.connection = connection
         self._match_mode: MatchMode = match_mode
         self._subtrees: dict[tuple[Shelf, Comparison], int] = {}
+        self._probes: dict[tuple[Any, ...], int] = {}
         connection.execute(
             "CREATE TEMP TABLE subtree(number INTEGER, file_id TEXT, "
             "PRIMARY KEY(number, file_id)) WITHOUT ROWID"
@@ -164,12 +167,14 @@ class Reader:
             among: only files with these ids.
         """
         self._limit_subtrees()
+        if len(self._probes) > _PROBES:
+            self._probes.clear()
         order = order_of(tuple(order_by))
         key = None if position is None else _key(position, order)
         parts = []
         for drive_id, shelf in shelves.items():
             condition = self._condition(shelf, query, recursive)
-            rows = Planner(self.connection, shelf).page(
+            rows = Planner(self.connection, shelf, self._probes).page(
                 condition,
                 order,
                 limit=limit + 1,
@@ -185,13 +190,16 @@ class Reader:
         """How many files a search would find."""
         self._limit_subtrees()
         return sum(
-            Planner(self.connection, shelf).count(self._condition(shelf, query, recursive))
+            Planner(self.connection, shelf, self._probes).count(
+                self._condition(shelf, query, recursive)
+            )
             for shelf in shelves.values()
         )
 
     def forget(self) -> None:
         """The files have changed: subtrees that were worked out may be wrong."""
         self._limit_subtrees(0)
+        self._probes.clear()
 
     def path(self, drive: int, file_id: str) -> list[tuple[str, str, int]]:
         """The id, the name and the shelf of the file and of all folders above, the top one last."""
