@@ -41,12 +41,22 @@ def some_files(seed: int) -> list[dict[str, Any]]:
     return rows
 
 
+FAULTS = {
+    "reset": Fault.reset(),
+    "reset behind the answer": Fault.reset(processed=True),
+    "truncated": Fault.truncate(),
+    "throttled": Fault.empty(429),
+    "busy": Fault.status(503, "ServiceUnavailable", "later"),
+    "gateway": Fault.gateway(),
+}
+
+
 @given(data=st.data())
 @settings(max_examples=15, deadline=None)
 async def test_the_emulator_is_searched_alike_in_parts_and_at_once(
     start: Any, small: Any, data: Any
 ) -> None:
-    """Under every setting for what is unknown: the same hits, in the same order if asked for."""
+    """Whatever is unknown or fails on the way: the same hits, in the same order if asked for."""
     switches = Settings(
         pages=data.draw(st.sampled_from(["full", "short", "empty"])),
         end_marker=data.draw(st.sampled_from(["empty", "missing", "null"])),
@@ -56,6 +66,10 @@ async def test_the_emulator_is_searched_alike_in_parts_and_at_once(
     key = data.draw(st.sampled_from(["created_at", "image_time", "size"]))
     order_by = f"{key} {data.draw(st.sampled_from(['ASC', 'DESC']))},name ASC"
     ordered = data.draw(st.booleans())
+    # Three at most, all of which may meet one call: it is sent four times before it fails.
+    faults = data.draw(
+        st.dictionaries(st.sampled_from(sorted(FAULTS)), st.integers(0, 20), max_size=3)
+    )
     with small() as patch:
         patch.setattr("pdsclient.bulk.workers.PAGE", 3)
         async with start(settings=switches) as world:
@@ -63,6 +77,8 @@ async def test_the_emulator_is_searched_alike_in_parts_and_at_once(
             search = {"drive_id": world.emulator.drive_id, "order_by": order_by}
             plain = await world.client.file.search(query=EVERYTHING, **search).collect()
             sent = len(world.searches)
+            for name, after in faults.items():
+                world.emulator.faults.add("/file/search", FAULTS[name], after=after)
             async with world.client.bulk_search(
                 EVERYTHING, partition=key, ordered=ordered, concurrency=4, **search
             ) as results:
