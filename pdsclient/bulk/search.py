@@ -353,7 +353,7 @@ class BulkResults:
         self._claim("write_to()")
         if self._file is not None:
             await asyncio.to_thread(_check_apart, self._file, sink)
-        await sink.start(self._position)
+        await self._open_sink(sink)
         try:
             while batches := await self._take():
                 position = await _unbroken(sink.write(batches))
@@ -362,6 +362,14 @@ class BulkResults:
             await self._complete()
         finally:
             await _unbroken(sink.aclose(keep=self._file is not None))
+
+    async def _open_sink(self, sink: Sink) -> None:
+        """Start a sink; one that refuses is not closed, as it may be in use by another search."""
+        try:
+            await _unbroken(sink.start(self._position))
+        except asyncio.CancelledError:
+            await _unbroken(sink.aclose(keep=self._file is not None))
+            raise
 
     async def to_arrow(self, **options: Any) -> pa.Table:
         """All hits as a table; takes the options of ``pdsclient.export.ArrowSink``.

@@ -76,3 +76,52 @@ async def test_a_missing_package_is_told_before_anything_is_sent(
         with pytest.raises(InvalidRequest, match=f"pip install '{package}'"):
             await getattr(results, f"to_{package}")()
     assert len(world.emulator.requests) == before
+
+
+class SlowSink:
+    """Takes its time to begin, or refuses to."""
+
+    def __init__(self, *, refuses: bool = False) -> None:
+        self.begun, self.go = asyncio.Event(), asyncio.Event()
+        self.calls: list[Any] = []
+        self._refuses = refuses
+
+    async def start(self, position: Any) -> None:
+        self.begun.set()
+        if self._refuses:
+            raise InvalidRequest("this sink is in use")
+        await self.go.wait()
+        self.calls.append("started")
+
+    async def write(self, batches: Any) -> dict[str, Any]:
+        raise AssertionError("nobody asked for hits")
+
+    async def finish(self) -> None:
+        raise AssertionError("there is nothing to finish")
+
+    async def aclose(self, *, keep: bool) -> None:
+        self.calls.append(("closed", keep))
+
+
+async def test_a_search_that_is_cancelled_while_its_sink_begins_closes_it(world: Any) -> None:
+    """What the sink had opened by then is let go of, and nothing was sent."""
+    sink, before = SlowSink(), len(world.emulator.requests)
+    async with world.client.bulk_search("size >= 0", drive_id="1") as results:
+        writing = asyncio.ensure_future(results.write_to(sink))
+        await sink.begun.wait()
+        writing.cancel()
+        await asyncio.sleep(0)
+        sink.go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+    assert sink.calls == ["started", ("closed", False)]
+    assert len(world.emulator.requests) == before
+
+
+async def test_a_sink_that_refuses_is_left_to_its_owner(world: Any) -> None:
+    """Another search may be writing to it at this moment."""
+    sink = SlowSink(refuses=True)
+    async with world.client.bulk_search("size >= 0", drive_id="1") as results:
+        with pytest.raises(InvalidRequest, match="in use"):
+            await results.write_to(sink)
+    assert sink.calls == []
