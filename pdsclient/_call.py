@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from pdsclient import _protocol
 from pdsclient._secrets import mask_headers
-from pdsclient.auth import Token
+from pdsclient._sources import Token
 from pdsclient.config import ClientConfig
 from pdsclient.errors import PDSError
 from pdsclient.options import UNSET, RequestOptions, given
@@ -119,11 +119,13 @@ class Call:
     reply: _protocol.Reply | None = None
     token = share = ANONYMOUS  # what was sent last, or is to be sent next
     waited_for = -1  # the state of the sources that `token` and `share` belong to
+    redirected = False  # the answer is where a redirect points to
+    success = range(200, 300)
 
     def __init__(
         self,
         target: Target,
-        body: bytes,
+        body: bytes | None,
         settings: Settings,
         kind: Any,
         anonymous: bool,
@@ -138,6 +140,20 @@ class Call:
         self.kind = kind
         self.anonymous = anonymous
         self.content_type = content_type
+
+    @classmethod
+    def for_redirect(
+        cls, target: Target, data: Mapping[str, Any], settings: Settings, kind: Any, anonymous: bool
+    ) -> Call:
+        """A GET with a query, whose answer is where it is redirected to."""
+        call = cls(target, None, settings, kind, anonymous, "")
+        call.url = _protocol.with_params(call.url, _protocol.query_params(data))
+        call.redirected, call.success = True, range(200, 400)
+        return call
+
+    @property
+    def method(self) -> str:
+        return "GET" if self.body is None else "POST"
 
     @property
     def repeatable(self) -> bool:
@@ -156,4 +172,6 @@ class Call:
 
     def shown_data(self) -> Any:
         """What was sent, read back from its bytes: plain, without the caller's own objects."""
+        if self.body is None:
+            return None  # everything is in the URL
         return "(form)" if self.content_type == _protocol.FORM else msgspec.json.decode(self.body)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, get_args, get_origin, overload
 
 import attrs
 import msgspec
@@ -15,7 +15,7 @@ from pdsclient._checks import shown
 from pdsclient._secrets import mask_text
 from pdsclient._times import render_time
 from pdsclient.errors import DecodeError, InvalidRequest
-from pdsclient.models import Page
+from pdsclient.models import Model, Page
 from pdsclient.query import OrderBy, OrderTerm, Query
 
 T = TypeVar("T")
@@ -64,18 +64,41 @@ def _said(error: Exception) -> str:
     return mask_text(str(error))
 
 
+class Nothing:
+    """As a type: the reply says nothing, whatever its body."""
+
+
 @lru_cache(maxsize=512)
 def decoder(kind: Any) -> Callable[[bytes], Any]:
     """The function that decodes a body into a type; made when it is first asked for.
 
+    A list of models takes ``null`` for an empty one and leaves out ``null`` in it, as in a field.
+
     Raises:
         InvalidRequest: the type is none that can be decoded into.
     """
+    if kind is Nothing:
+        return lambda body: None
     try:
+        if get_origin(kind) is list and issubclass(get_args(kind)[0], Model):
+            return _rows_decoder(get_args(kind)[0])
         return msgspec.json.Decoder(Any if kind is None else kind).decode
     except (TypeError, ValueError, NameError) as error:
         reason = str(error)[:200]
         raise InvalidRequest(f"reply_type {shown(kind)} cannot be decoded into: {reason}") from None
+
+
+def _rows_decoder(model: type[Model]) -> Callable[[bytes], list[Any]]:
+    # A single object stands for a list of one (the JavaScript SDK reads list_permission so).
+    decode: Any = msgspec.json.Decoder(list[model | None] | model | None).decode  # type: ignore[valid-type]
+
+    def rows(body: bytes) -> list[Any]:
+        found = decode(body)
+        if isinstance(found, model):
+            return [found] if found != model() else []
+        return [row for row in found or () if row is not None]
+
+    return rows
 
 
 def check_kind(kind: Any) -> None:

@@ -12,7 +12,7 @@ import platform as platform_module
 import sys
 import weakref
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from attrs import frozen
@@ -20,11 +20,18 @@ from attrs import frozen
 from pdsclient import _codec, _protocol
 from pdsclient._call import ANONYMOUS, Call, Response, Settings, Target, resolve
 from pdsclient._clock import Clock
+from pdsclient._login import Login, Post
 from pdsclient._operations_table import REPEATABLE
 from pdsclient._policy import Action, Situation, cost, next_step
 from pdsclient._secrets import mask_text, safe_cause
+from pdsclient._sources import (
+    ProvidedTokenSource,
+    ShareTokenSource,
+    Token,
+    TokenSource,
+    in_exchange,
+)
 from pdsclient._version import __version__
-from pdsclient.auth import ProvidedTokenSource, ShareTokenSource, Token, TokenSource, in_exchange
 from pdsclient.config import ClientConfig, Random, RuntimeContext
 from pdsclient.errors import (
     ClientClosed,
@@ -39,7 +46,7 @@ from pdsclient.errors import (
 from pdsclient.events import ClientEvents
 from pdsclient.limits import RateLimiter, RetryBudget
 from pdsclient.models import Request
-from pdsclient.options import RequestOptions
+from pdsclient.options import NO_OPTIONS, RequestOptions
 from pdsclient.tokens import TokenInfo
 from pdsclient.transport import Transport, request_headers
 
@@ -123,9 +130,13 @@ class Shared:
             provider = config.token_provider
             source = ProvidedTokenSource(provider=provider, on_new=announce, **self._timing)
         else:
+            refresh, needs_token = config.refresh_token_fun, None
+            if isinstance(refresh, Login):
+                needs_token, refresh = refresh.needs_token, partial(refresh.token, self._post)
             source = TokenSource(
                 token_info=config.token_info,
-                refresh=config.refresh_token_fun,
+                refresh=refresh,
+                needs_token=needs_token,
                 store=config.token_store,
                 on_new=announce,
                 **self._timing,
@@ -147,6 +158,20 @@ class Shared:
         )
         self.sources.add(source)
         return source
+
+    @cached_property
+    def _post(self) -> Post:
+        """How logins send: through these connections, with nobody's credential."""
+        nobody = ClientConfig(api_endpoint=self.config.api_endpoint, allow_http=True)
+        # An engine of its own: the one that waits for the login does not exist yet.
+        engine = Engine(self, self.token_source(nobody), self.share_source(nobody), NO_OPTIONS)
+
+        async def post(pathname: str, data: Any = None, options: Any = None) -> Any:
+            endpoint = self.config.auth_endpoint
+            call = engine.prepare(endpoint, pathname, data, options, None, anonymous=True)
+            return await engine.run(call)
+
+        return post
 
     async def close(self) -> None:
         """Once, whoever asks; the others wait for it."""
@@ -200,6 +225,11 @@ class Engine:
         self._settings = resolve(options, shared.config)
         self._headers = _Headers(ANONYMOUS, ANONYMOUS, self._settings, "", {})
 
+    def with_options(self, options: RequestOptions | Mapping[str, Any]) -> Engine:
+        """The same, with other settings for its calls."""
+        chosen = RequestOptions.parse(options).over(self.options)
+        return Engine(self.shared, self.tokens, self.share, chosen)
+
     # -------------------------------------------------------------------- preparation
 
     def prepare(
@@ -232,6 +262,11 @@ class Engine:
         return request.to_wire(self._settings.validate)
 
     @property
+    def settings(self) -> Settings:
+        """What holds for the calls of this client or view."""
+        return self._settings
+
+    @property
     def validates(self) -> bool:
         """Arguments are checked before they are sent."""
         return self._settings.validate
@@ -241,8 +276,20 @@ class Engine:
         config = self.shared.config
         endpoint = config.auth_endpoint if op.auth else config.api_endpoint
         target = self.shared.target(endpoint, op.path)
-        body = _codec.encode(data)
-        return Call(target, body, self._settings, op.reply, op.anonymous, _protocol.JSON)
+        if op.redirect:
+            return Call.for_redirect(target, data, self._settings, op.kind, op.anonymous)
+        if op.form:
+            body, content_type = _protocol.encode_form(data), _protocol.FORM
+        else:
+            body, content_type = _codec.encode(data), _protocol.JSON
+        return Call(target, body, self._settings, op.kind, op.anonymous, content_type)
+
+    def url_of(self, op: AnyOp, data: Mapping[str, Any]) -> str:
+        """The URL of an operation that a browser opens."""
+        config = self.shared.config
+        endpoint = config.auth_endpoint if op.auth else config.api_endpoint
+        target = self.shared.target(endpoint, op.path)
+        return _protocol.with_params(target.url, _protocol.query_params(data))
 
     # -------------------------------------------------------------------- the request loop
 
@@ -303,7 +350,7 @@ class Engine:
                     if reply is None:
                         await call.hold(call)
                         continue
-                    if 200 <= reply.status < 300:
+                    if reply.status in call.success:
                         shared.limiter.accepted(group)
                         shared.budget.refund()
                         call.reply = reply
@@ -320,6 +367,8 @@ class Engine:
     def _decode(self, call: Call, reply: _protocol.Reply) -> Any:
         if not reply.body and call.kind is None:
             return None
+        if call.redirected:
+            reply = _protocol.redirection(reply)
         nothing = b"{}" if reply.status == 204 else b""  # as a model
         try:
             return _codec.decode(reply.body or nothing, call.kind)
@@ -400,9 +449,10 @@ class Engine:
         plain = {
             "Accept": "application/json",
             "Accept-Encoding": "gzip, deflate",
-            "Content-Type": call.content_type,
             "User-Agent": self.shared.user_agent,
         }
+        if call.content_type:
+            plain["Content-Type"] = call.content_type
         if call.token.header is not None:
             plain["Authorization"] = call.token.header
         if call.share.header is not None:
@@ -485,7 +535,7 @@ class Engine:
         error.message = mask_text(error.message, known)
         error.args = (error.message,)
         error.req_opt = call.settings.options.filled(
-            method="POST", url=call.url, data=call.shown_data(), attempt=call.sends
+            method=call.method, url=call.url, data=call.shown_data(), attempt=call.sends
         )
         # The token source has made its causes safe, once for all who wait.
         if error.__cause__ is not None and not isinstance(error, RefreshFailed):

@@ -77,6 +77,7 @@ class Flight:
         "asks",
         "cause",
         "exchanged",
+        "forced",
         "owner",
         "patience",
         "refused",
@@ -87,10 +88,11 @@ class Flight:
         "task",
     )
 
-    def __init__(self, owner: Source, refused: int, *, asks: bool) -> None:
+    def __init__(self, owner: Source, refused: int, *, asks: bool, forced: bool = False) -> None:
         self.owner = owner
         self.refused = refused  # the newest generation known to be refused when it began
         self.asks = asks  # may call the user's function; else it only reads or saves
+        self.forced = forced  # by somebody who wants another token than the one in force
         self.exchanged = False
         self.result: Token | None = None
         self.cause: BaseException | None = None
@@ -355,12 +357,12 @@ class Source(abc.ABC):
         self._loop, self._lock, self._flight, self._tasks = loop, asyncio.Lock(), None, set()
         self._plan()
 
-    def _join(self, *, asks: bool) -> Flight:
+    def _join(self, *, asks: bool, forced: bool = False) -> Flight:
         if self._flight is not None:
             return self._flight
         if self._closed:
             raise ClientClosed("the client is closed; make a new one")
-        flight = self._flight = Flight(self, self._refused_generation, asks=asks)
+        flight = self._flight = Flight(self, self._refused_generation, asks=asks, forced=forced)
         self._plan()
         flight.task = self._spawn(self._fly(flight))
         return flight
@@ -430,7 +432,7 @@ class Source(abc.ABC):
         """The token of an exchange that is made now, whatever is in force."""
         self._enter()
         while True:
-            flight = self._join(asks=True)
+            flight = self._join(asks=True, forced=True)
             await asyncio.shield(flight.settled)
             if flight.superseded:
                 return self._none_left()

@@ -127,8 +127,19 @@ def _quoted(path: str) -> str:
 
 
 def with_params(url: str, params: Mapping[str, str]) -> str:
-    """The URL with a query."""
-    return f"{url}?{urlencode(params)}"
+    """The URL with a query, after the one that it may have."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(params)}"
+
+
+def query_params(data: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters of a request as a query says them."""
+    return {name: _query_value(item) for name, item in data.items()}
+
+
+def _query_value(item: object) -> str:
+    if isinstance(item, bool):
+        return "true" if item else "false"
+    return ",".join(map(_query_value, item)) if isinstance(item, list) else str(item)
 
 
 def encode_form(data: object) -> bytes:
@@ -180,6 +191,14 @@ def reply_error(reply: Reply, *, now: float, known: tuple[str, ...] = ()) -> PDS
         may_have_happened=issubclass(kind, ServiceFailure),
         body=_shown_body(reply, known),
     )
+
+
+def redirection(reply: Reply) -> Reply:
+    """A redirect as a reply whose body says where to: ``{"location": …}``."""
+    location = reply.headers.get("location")
+    if not location:
+        raise undecodable(reply, "the server was asked for a redirect and sent none")
+    return Reply(reply.status, reply.headers, msgspec.json.encode({"location": location}))
 
 
 def undecodable(reply: Reply, reason: str, known: tuple[str, ...] = ()) -> DecodeError:

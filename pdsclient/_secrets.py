@@ -67,6 +67,13 @@ def _bare(name: str) -> str:
 
 
 _BARE_KEYS = frozenset(map(_bare, SECRET_KEYS))
+
+
+def is_secret_key(name: str) -> bool:
+    """Whether what stands under this name is a credential."""
+    return _bare(name) in _BARE_KEYS
+
+
 # More is cut: a self-containing list with two references would be 2**32 values at this depth.
 _DEEPEST = 32
 _MOST_VALUES = 20_000

@@ -1,501 +1,448 @@
-"""Where the credentials of requests come from: the three sources.
+"""Signing in: each application of a domain as a ready-made ``refresh_token_fun``.
 
-A ``TokenSource`` has a token and a function that exchanges it, a ``ProvidedTokenSource`` asks
-another party, a ``ShareTokenSource`` has the token of a share link. What they have in common, one
-exchange at a time for all who wait, is in ``_exchange``.
+::
+
+    app = JWTApp("APP_ID", domain_id="bj1", private_key=Path("key.pem"))
+    async with AsyncPDSClient(api_endpoint="https://…", refresh_token_fun=app) as client:
+        ...
+
+``JWTApp`` signs in with a private key, for a user or as a service. ``OAuthApp`` sends people to
+the service's login page, exchanges the code they come back with, and refreshes. ``AccountToken``
+refreshes the token of a JWT application whose key is elsewhere. They send through the client
+they are given to, and show their secrets to nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-import logging
-import math
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
+import hmac
+import os
+import secrets
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, NoReturn, Protocol, TypeAlias
+from urllib.parse import parse_qs, urlencode, urlsplit
 
-from pdsclient._checks import check_token
-from pdsclient._clock import Clock
-from pdsclient._exchange import (
-    LONGEST_TEXT,
-    Backoff,
-    Flight,
-    Sleep,
-    Source,
-    Token,
-    ask,
-    in_exchange,
-)
-from pdsclient._secrets import mask_text
-from pdsclient._times import render_time
-from pdsclient.errors import AuthError, InvalidRequest
-from pdsclient.token_store import TokenStore
+from attrs import evolve, field, frozen
+
+from pdsclient._checks import check_text, flag, shown
+from pdsclient._clock import Clock, SystemClock
+from pdsclient._disk import file_error, read_private
+from pdsclient._login import Login, Post
+from pdsclient._secrets import is_secret_key, mask_text, without_frames
+from pdsclient.config import normalise_endpoint
+from pdsclient.errors import AuthError, BadRequest, InvalidRequest, PDSError
+from pdsclient.options import RequestOptions
 from pdsclient.tokens import TokenInfo
 
 if TYPE_CHECKING:
-    from pdsclient.config import Random
+    from typing import Self
 
-__all__ = ["ProvidedTokenSource", "ShareTokenSource", "Token", "TokenSource", "in_exchange"]
+__all__ = ["AccountToken", "Authorization", "JWTApp", "Login", "OAuthApp", "Post"]
 
-_log = logging.getLogger("pdsclient.auth")
+_JWT_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+# Valid for five minutes, and dated back by as many for servers whose clock is behind ours, as the
+# vendor's JavaScript SDK does; the service takes at most 15 minutes (pds-service.md 2.3).
+_ASSERTION_LIFE_S: Final = 300
+Grant: TypeAlias = Mapping[str, str | None]
+# The calls that wait for the token tell the listeners; this one is a part of theirs.
+_QUIET: Final = RequestOptions(emit_error=False)
 
-Answer: TypeAlias = TokenInfo | Mapping[str, Any]
-RefreshToken: TypeAlias = Callable[[], Awaitable[Answer]] | Callable[[TokenInfo], Awaitable[Answer]]
 
-# How long before its end a token is replaced, while requests still go on with it.
-_EARLY_S: Final = 300.0
-_PROVIDED_FOR_S: Final = 2.0
+class _Client(Protocol):
+    """What a one-off login needs of a client."""
+
+    async def post_auth_anonymous(
+        self,
+        pathname: str,
+        data: Mapping[str, Any] | None = None,
+        options: RequestOptions | Mapping[str, Any] | None = None,
+    ) -> Any: ...
 
 
-class TokenSource(Source):
-    """The access token of one user, with what replaces it.
+def _name(_: object, attribute: Any, value: Any) -> None:
+    if not check_text(attribute.name, value):
+        raise InvalidRequest(f"{attribute.name} must not be empty")
+
+
+def _name_or_none(instance: object, attribute: Any, value: Any) -> None:
+    if value is not None:
+        _name(instance, attribute, value)
+
+
+def _pem_or_path(_: object, __: object, value: Any) -> None:
+    if isinstance(value, os.PathLike):
+        return
+    if not isinstance(value, (str, bytes)):
+        raise InvalidRequest(
+            "private_key must be a PEM text, its bytes, or the path of a file as a pathlib.Path, "
+            f"not {type(value).__name__}"
+        )
+    begin = "-----BEGIN" if isinstance(value, str) else b"-----BEGIN"
+    if begin not in value:  # type: ignore[operator]
+        raise InvalidRequest(
+            "private_key is no PEM text (-----BEGIN …); for a file give its path as a pathlib.Path"
+        )
+
+
+def _password(value: object) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    return check_text("password", value).encode()
+
+
+class _App(Login):
+    """What all applications have in common: they hold secrets and never change."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} holds a secret and refuses to be pickled; make one in the "
+            "other process, or let the processes share a token_store"
+        )
+
+
+# ---------------------------------------------------------------------------- JWT
+
+
+@frozen(repr=False, eq=False)
+class JWTApp(_App):
+    """A JWT application: signs in with its private key whenever a token is needed.
+
+    It never exchanges a refresh token: a new assertion costs the same single request and cannot
+    have been used up by another process. Needs ``pip install 'pdsclient[jwt]'``.
 
     Args:
-        token_info: the token to start with.
-        refresh: the caller's ``refresh_token_fun``, without or with the token as argument.
-        store: shares the token with other processes; ``refresh`` then takes the token.
-        clock: monotonic time for all that was issued here, wall-clock time for other tokens.
-        sleep: waits for a number of seconds.
-        random: source of jitter.
-        on_new: called with each token that came from ``refresh`` or the store, when it is saved
-            and in force.
+        app_id: the application's id.
+        domain_id: the domain to sign in to.
+        private_key: the RSA key as PEM text or bytes, or the path of its file; the file is read
+            each time, may only be readable by its owner (mode 600) and be no symbolic link.
+        user_id: sign in as this user; None signs in as the service, which is a superadmin.
+        auto_create: make the user at the first login.
+        password: of an encrypted key.
+        subdomain_id: sign in to this subdomain of the domain.
+        clock: wall-clock time; the service refuses a login if it is off by some minutes.
 
     Raises:
-        InvalidRequest: ``refresh`` cannot be called as described.
+        InvalidRequest: naming the argument. When a token is needed: PyJWT is not installed, or
+            the key cannot be used.
+        AuthError: when a token is needed: the key file cannot be read, or others can read it.
     """
 
-    _what = "access token"
+    needs_token: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        *,
-        token_info: TokenInfo | None,
-        refresh: RefreshToken | None,
-        store: TokenStore | None = None,
-        clock: Clock,
-        sleep: Sleep,
-        random: Random,
-        on_new: Callable[[TokenInfo], None],
-    ) -> None:
-        super().__init__(clock=clock, sleep=sleep, random=random)
-        self._refresh: Callable[..., Awaitable[Answer]] | None = refresh
-        self._takes_token = refresh is not None and _takes_token(
-            "refresh_token_fun", refresh, needed=store is not None
-        )
-        self._store = store
-        self._wall = clock.time
-        self._random = random
-        self._on_new = on_new
-        self._early_at = self._dead_at = -math.inf
-        self._signed_out = False
-        self._in_store: _Mark | None = None  # what the store held when we last used it
-        self._is_unsaved = False
-        self._saving = Backoff(clock, random)
-        if token_info is not None:
-            self.set(token_info)
+    app_id: str = field(validator=_name)
+    domain_id: str = field(kw_only=True, validator=_name)
+    private_key: str | bytes | os.PathLike[str] = field(kw_only=True, validator=_pem_or_path)
+    user_id: str | None = field(default=None, kw_only=True, validator=_name_or_none)
+    auto_create: bool = field(default=False, kw_only=True, validator=flag())
+    password: bytes | None = field(default=None, kw_only=True, converter=_password)
+    subdomain_id: str | None = field(default=None, kw_only=True, validator=_name_or_none)
+    clock: Clock = field(factory=SystemClock, kw_only=True)
 
-    @property
-    def token_info(self) -> TokenInfo | None:
-        """The token in force; None before the first one and after ``remove``."""
-        return None if self._token is None else self._token.info
+    def for_user(self, user_id: str, *, auto_create: bool = False) -> Self:
+        """The same application signing in as another user, say for ``with_credentials``."""
+        return evolve(self, user_id=user_id, auto_create=auto_create)
 
-    def set(self, info: TokenInfo) -> None:
-        """Put another token in force; an exchange under way is for nothing."""
-        self._supersede()
-        self._is_unsaved = self._store is not None
-        self._saving.clear()
-        self._put_in_force(info, self._life_of_given(info), self._monotonic())
-        self._plan()
-
-    def remove(self) -> None:
-        """Sign out: calls raise AuthError until ``set`` or ``refresh``, and nothing is fetched."""
-        self._supersede()
-        self._generation += 1
-        self._token = None
-        self._signed_out = True
-        self._is_unsaved = False
-        self._plan()
-
-    async def refresh(self) -> TokenInfo:
-        """A new token, now: from the store if another process was faster, else by an exchange.
+    async def sign_in(self, client: _Client) -> TokenInfo:
+        """A token got through the client, which does not put it in force.
 
         Raises:
-            AuthError: there is no refresh function, or no token that it could exchange.
-            RefreshFailed: the exchange failed.
+            BadRequest: the service refuses the key, the ids or the time of this machine.
+            PDSError: as for any call.
         """
-        if self._refresh is None:
-            raise AuthError("there is no refresh_token_fun that could fetch a new token")
-        token = await self._force()
-        assert token.info is not None  # only other sources have tokens without one
-        return token.info
+        return await self.token(client.post_auth_anonymous)
 
-    async def aclose(self, *, timeout_s: float) -> None:
-        """End an exchange under way and try once more to save what could not be saved."""
-        await super().aclose(timeout_s=timeout_s)
-        if not self._is_unsaved:
-            return
+    async def token(self, post: Post, token_info: TokenInfo | None = None) -> TokenInfo:
+        """A new token; what was there before is of no interest."""
         try:
-            async with asyncio.timeout(timeout_s):
-                await self._work(Flight(self, 0, asks=False))
-        except Exception as error:
-            self._warn("the token is not in the store", error)
+            return await self._sign_in(post)
+        except BadRequest as error:
+            if error.attempts <= 1:
+                raise
+        # A retry repeats the assertion, which is spent if only the first reply was lost.
+        return await self._sign_in(post)
 
-    # -- when to look for another token
+    async def _sign_in(self, post: Post) -> TokenInfo:
+        return await _granted(post, "/oauth/token", await asyncio.to_thread(self._grant))
 
-    def _plan(self) -> None:
-        if self._token is None or (self._flight is not None and self._flight.asks):
-            # During an exchange all calls take the slow path: it may kill the token any moment.
-            self._look_at = -math.inf
-        elif self._refresh is None and self._store is None:
-            self._look_at = math.inf  # the server decides
-        elif self._is_refused():
-            self._look_at = -math.inf
+    def _grant(self) -> Grant:
+        """In a thread: it loads libraries, reads a file and computes."""
+        return {
+            "grant_type": _JWT_GRANT,
+            "client_id": self.app_id,
+            "assertion": self._assertion(),
+            "subdomain_id": self.subdomain_id,
+        }
+
+    def _assertion(self) -> str:
+        jwt, key, now = _pyjwt(), self._key(), int(self.clock.time())
+        claims: dict[str, Any] = {
+            "iss": self.app_id,
+            "sub": self.user_id or self.domain_id,
+            "sub_type": "user" if self.user_id else "service",
+            "aud": self.domain_id,
+            "jti": str(uuid.uuid4()),
+            "iat": now - _ASSERTION_LIFE_S,
+            "exp": now + _ASSERTION_LIFE_S,
+            "auto_create": self.auto_create,
+        }
+        assertion: str = jwt.encode(claims, key, algorithm="RS256")
+        return assertion
+
+    def _key(self) -> Any:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+        try:
+            key = load_pem_private_key(self._pem(), self.password)
+        except TypeError:  # cryptography's word for a password too many, or one too few
+            found = "is not encrypted, so give no" if self.password else "is encrypted, so give its"
+            problem = f"{found} password"
+        except (ValueError, UnsupportedAlgorithm):
+            problem = "cannot be read: it is no PEM private key, or the password is wrong"
         else:
-            again_at = min(self._backoff.until, self._dead_at)
-            self._look_at = max(self._early_at, again_at)
-            if self._is_unsaved:
-                save_at = max(self._saving.until, self._backoff.until)
-                self._look_at = min(self._look_at, save_at)
+            if isinstance(key, RSAPrivateKey):
+                return key
+            problem = "is no RSA key, which RS256 needs"
+        # Out here, so that cryptography's own words do not hang on: they may quote the key.
+        raise InvalidRequest(f"private_key {problem}")
 
-    def _can_ask(self) -> bool:
-        if self._refresh is None or self._signed_out or self._backoff.blocks():
-            return False
-        return not self._takes_token or self._token is not None
+    def _pem(self) -> bytes:
+        if not isinstance(self.private_key, os.PathLike):
+            text = self.private_key
+            return text.encode() if isinstance(text, str) else text
+        path = os.path.abspath(os.path.expanduser(self.private_key))
+        pem = read_private(f"private key {path}", path)
+        if pem is None:
+            raise file_error(f"private key {path}", "there is no such file")
+        return pem
 
-    def _is_due(self) -> bool:
-        return self._usable() is None or self._monotonic() >= self._early_at
-
-    def _can_look(self) -> bool:
-        return self._store is not None and not self._signed_out
-
-    def _usable(self) -> Token | None:
-        alive = self._monotonic() < self._dead_at and not self._is_refused()
-        return self._token if alive else None
-
-    def _means(self) -> str:
-        if self._signed_out:
-            return "it was removed; use set_token"
-        if self._store is not None:
-            return "the token_store is empty; use set_token or token_info once"
-        if self._takes_token:
-            return "refresh_token_fun needs one to exchange; use set_token or token_info"
-        return "use set_token, token_info, refresh_token_fun or token_provider"
-
-    def _life_of_given(self, info: TokenInfo) -> float:
-        """Seconds that a token from outside has left; unlimited if it does not say."""
-        if info.expire_time is not None:
-            return info.expire_time.timestamp() - self._wall()
-        return math.inf if info.expires_in is None else info.expires_in
-
-    def _put_in_force(self, info: TokenInfo, life_s: float, since: float) -> Token:
-        self._remember(info.access_token, info.refresh_token)
-        early_s = min(_EARLY_S, max(life_s, 0.0) / 2) * (1 - self._random.random() / 4)
-        self._dead_at = since + life_s
-        # Who cannot exchange has nothing to do early.
-        self._early_at = self._dead_at - (0.0 if self._refresh is None else early_s)
-        self._signed_out = False
-        return self._put(info, f"{info.token_type} {info.access_token}")
-
-    # -- getting it
-
-    async def _work(self, flight: Flight) -> None:
-        if self._store is None:
-            await self._exchange(flight)
-            return
-        await self._look(flight, self._store)
-        if self._has_work(flight):
-            async with self._store.lock():
-                await self._look(flight, self._store)
-                await self._take_turn(flight, self._store)
-
-    def _has_work(self, flight: Flight) -> bool:
-        """Whether the lock is needed, nothing newer being in the store yet."""
-        if flight.superseded or flight.result is not None:
-            return False
-        # A refused token may have been exchanged by whoever holds the lock and is about to save.
-        return flight.asks or self._is_unsaved or self._is_refused()
-
-    async def _take_turn(self, flight: Flight, store: TokenStore) -> None:
-        if flight.superseded or flight.result is not None:
-            return
-        if flight.asks:
-            await self._exchange(flight)
-        elif self._is_unsaved and self.token_info is not None:
-            await self._save(flight, store, self.token_info)
-
-    async def _look(self, flight: Flight, store: TokenStore) -> None:
-        loaded = await store.load()
-        if loaded is None or flight.superseded:
-            return
-        stored = TokenInfo.parse(loaded)
-        if self._is_newer(stored):
-            is_first = self._token is None
-            life_s = self._life_of_given(stored)
-            if life_s <= 0 and not is_first:
-                # It has just replaced ours, so it is rather our wall clock that is wrong; a
-                # process that believed it would exchange again, and the others after it.
-                life_s = math.inf
-            self._is_unsaved = False
-            token = self._put_in_force(stored, life_s, self._monotonic())
-            if not (is_first and flight.asks):  # the first token is not what refresh() asks for
-                flight.result = token
-            self._on_new(stored)
-        self._in_store = _mark(stored)
-
-    def _is_newer(self, stored: TokenInfo) -> bool:
-        mine = self.token_info
-        if mine is None:
-            return self._in_store is None or _mark(stored) != self._in_store
-        if _mark(stored) in (self._in_store, _mark(mine)):
-            return False
-        if stored.expire_time is None or mine.expire_time is None:
-            return True
-        if self._is_refused() and not self._is_unsaved:
-            return True  # ours was the store's, so this one came after it
-        return stored.expire_time >= mine.expire_time
-
-    async def _exchange(self, flight: Flight) -> None:
-        info = await self._ask()
-        received_at = self._monotonic()
-        self._remember(info.access_token, info.refresh_token)
-        if flight.superseded:
-            return
-        flight.exchanged = True
-        try:
-            if self._store is not None:
-                await self._save(flight, self._store, info)
-        finally:
-            # Also when saving was cancelled: the old token is dead, this one is all there is.
-            if not flight.superseded:
-                self.exchanges += 1
-                # The wall clock has no say, nor has a lifetime of nothing: no clock, however
-                # wrong, can make a token that was just issued look old.
-                life_s = info.expires_in or math.inf
-                flight.result = self._put_in_force(info, life_s, received_at)
-        if flight.result is not None:
-            self._on_new(info)
-
-    async def _ask(self) -> TokenInfo:
-        assert self._refresh is not None  # a flight that asks is begun only if it can
-        if not self._takes_token:
-            return TokenInfo.parse(await ask("refresh_token_fun", self._refresh))
-        if self.token_info is None:
-            raise AuthError(f"no {self._what}: {self._means()}")
-        return TokenInfo.parse(await ask("refresh_token_fun", self._refresh, self.token_info))
-
-    async def _save(self, flight: Flight, store: TokenStore, info: TokenInfo) -> None:
-        self._is_unsaved = True
-        try:
-            await store.save(info)
-        except Exception as error:
-            self._saving.failed()
-            self._warn("the token could not be saved and will be saved later", error)
-            return
-        self._in_store = _mark(info)
-        if not flight.superseded:
-            self._is_unsaved = False
-            self._saving.clear()
-
-    def _warn(self, what: str, error: Exception) -> None:
-        text = mask_text(f"{type(error).__qualname__}: {error}", self.secrets())
-        _log.warning("%s: %s", what, text[:LONGEST_TEXT])
-
-
-class ProvidedTokenSource(Source):
-    """The access token of another party, who is asked for it each time.
-
-    Its answer is used for two seconds, and never again after the server refused it. The
-    arguments are those of ``TokenSource``.
-    """
-
-    _what = "access token"
-
-    def __init__(
-        self,
-        provider: Callable[[], Awaitable[Answer | None]],
-        *,
-        clock: Clock,
-        sleep: Sleep,
-        random: Random,
-        on_new: Callable[[TokenInfo], None],
-    ) -> None:
-        super().__init__(clock=clock, sleep=sleep, random=random)
-        _takes_nothing("token_provider", provider)
-        self._provider = provider
-        self._on_new = on_new
-        self._fresh_until = -math.inf
-
-    @property
-    def token_info(self) -> TokenInfo | None:
-        """What the provider said last; None if that was anonymous, or if it was never asked."""
-        return None if self._token is None else self._token.info
-
-    def set(self, info: TokenInfo) -> NoReturn:
-        """Refuse: the credential is the provider's."""
-        raise InvalidRequest("set_token: the token_provider owns the credential")
-
-    def remove(self) -> NoReturn:
-        """Refuse: the credential is the provider's."""
-        raise InvalidRequest("remove_token: the token_provider owns the credential")
-
-    async def refresh(self) -> TokenInfo:
-        """What the provider says now; AuthError if that is anonymous."""
-        token = await self._force()
-        if token.info is None:
-            raise AuthError("the token_provider says that there is no access token")
-        return token.info
-
-    def _plan(self) -> None:
-        self._look_at = -math.inf if self._flight is not None else self._fresh_until
-
-    def _can_ask(self) -> bool:
-        return not self._backoff.blocks()
-
-    def _look_again(self) -> None:
-        if self._is_refused():
-            self._fresh_until = -math.inf
-        self._plan()
-
-    def _means(self) -> str:
-        return "the token_provider was not asked"
-
-    async def _work(self, flight: Flight) -> None:
-        answer = await ask("token_provider", self._provider)
-        info = None if answer is None else TokenInfo.parse(answer)
-        header = None if info is None else f"{info.token_type} {info.access_token}"
-        self._fresh_until = self._monotonic() + _PROVIDED_FOR_S
-        if self._token is not None and self._token.header == header:
-            self._forgive()
-            flight.result = self._token
-            return
-        flight.exchanged = True
-        flight.result = self._put(info, header)
-        if info is not None:
-            self._remember(info.access_token, info.refresh_token)
-            self._on_new(info)
-
-
-class ShareTokenSource(Source):
-    """The share token, which opens one share link; ``header`` is the token itself.
-
-    Without a token and without ``refresh`` there is nothing to send, which is no error. The
-    arguments are those of ``TokenSource``; ``refresh`` is ``refresh_share_token_fun``.
-    """
-
-    _what = "share token"
-
-    def __init__(
-        self,
-        *,
-        share_token: str | None,
-        refresh: Callable[[], Awaitable[str]] | None,
-        clock: Clock,
-        sleep: Sleep,
-        random: Random,
-        on_new: Callable[[str], None],
-    ) -> None:
-        super().__init__(clock=clock, sleep=sleep, random=random)
-        if refresh is not None:
-            _takes_nothing("refresh_share_token_fun", refresh)
-        self._refresh = refresh
-        self._on_new = on_new
-        if share_token is not None or refresh is None:
-            self._replace(share_token)
-
-    @property
-    def share_token(self) -> str | None:
-        """The share token in force."""
-        return None if self._token is None else self._token.header
-
-    def set(self, share_token: str) -> None:
-        """Put another share token in force; an exchange under way is for nothing."""
-        self._replace(check_token("share_token", share_token))
-
-    def remove(self) -> None:
-        """Send no share token until ``set`` or ``refresh``, and fetch none."""
-        self._replace(None)
-
-    async def refresh(self) -> str:
-        """A new share token, now; AuthError if there is no function, or RefreshFailed."""
-        if self._refresh is None:
-            raise AuthError("there is no refresh_share_token_fun that could fetch a share token")
-        token = await self._force()
-        if token.header is None:
-            raise AuthError("the share token was removed while it was refreshed")
-        return token.header
-
-    def _replace(self, share_token: str | None) -> None:
-        self._supersede()
-        self._remember(share_token)
-        self._put(None, share_token)
-        self._plan()
-
-    def _plan(self) -> None:
-        replaceable = self._is_refused() and self._refresh is not None
-        wait = self._flight is not None or self._token is None or replaceable
-        self._look_at = -math.inf if wait else math.inf
-
-    def _can_ask(self) -> bool:
-        return self._refresh is not None and not self._backoff.blocks()
-
-    def _means(self) -> str:
-        return "use set_share_token"
-
-    async def _work(self, flight: Flight) -> None:
-        assert self._refresh is not None  # a flight is begun only if there is a function
-        answer = await ask("refresh_share_token_fun", self._refresh)
-        share_token = check_token("the result of refresh_share_token_fun", answer)
-        self._remember(share_token)
-        if flight.superseded:
-            return
-        flight.exchanged = True
-        flight.result = self._put(None, share_token)
-        self._on_new(share_token)
-
-
-_Mark: TypeAlias = tuple[str, str | None, str | None]
-
-
-def _mark(info: TokenInfo) -> _Mark:
-    """What tells one saved token from the next, with times as exact as they are written."""
-    expires = None if info.expire_time is None else render_time(info.expire_time)
-    return info.access_token, info.refresh_token, expires
-
-
-def _takes_token(name: str, function: Callable[..., Any], *, needed: bool) -> bool:
-    """Whether the function is called with the token to be exchanged."""
-    signature = _signature(name, function)
-    if not needed and _accepts(signature):
-        return False
-    if _accepts(signature, None):
-        return True
-    if needed:
-        raise InvalidRequest(
-            f"{name} must take the token to be exchanged when there is a token_store: "
-            "async def refresh(token_info): ..."
+    def __repr__(self) -> str:
+        return (
+            f"JWTApp({self.app_id!r}, domain_id={self.domain_id!r}, user_id={self.user_id!r}, "
+            "private_key='***')"
         )
-    raise InvalidRequest(
-        f"{name} must be callable without arguments, or with the token to be exchanged"
-    )
 
 
-def _takes_nothing(name: str, function: Callable[..., Any]) -> None:
-    if not _accepts(_signature(name, function)):
-        raise InvalidRequest(f"{name} must be callable without arguments")
-
-
-def _signature(name: str, function: Callable[..., Any]) -> inspect.Signature:
+def _pyjwt() -> Any:
     try:
-        return inspect.signature(function)
-    except (TypeError, ValueError):
+        import cryptography  # noqa: F401  # PyJWT works without it, but not with RSA keys
+        import jwt
+    except ImportError:
         raise InvalidRequest(
-            f"{name} must be an async function with a readable signature; wrap it in one"
+            "JWTApp needs PyJWT and cryptography: pip install 'pdsclient[jwt]'"
         ) from None
+    return jwt
 
 
-def _accepts(signature: inspect.Signature, *arguments: object) -> bool:
+# ---------------------------------------------------------------------------- OAuth
+
+
+class Authorization(NamedTuple):
+    """Where to send somebody to sign in, and the state to expect when they come back."""
+
+    url: str
+    state: str
+
+
+@frozen(repr=False, eq=False)
+class OAuthApp(_App):
+    """An OAuth application: people sign in on the service's page, and tokens are refreshed.
+
+    ::
+
+        url, state = app.authorize_url(endpoint)        # send them there, keep the state
+        code = app.code_of(redirected_url, state=state)
+        client.set_token(await app.exchange(client, code))
+
+    Args:
+        app_id: the application's id.
+        redirect_uri: where the login page sends people back to, as it is registered; needed to
+            sign in, not to refresh.
+        client_secret: of web server applications only.
+
+    Raises:
+        InvalidRequest: naming the argument.
+    """
+
+    app_id: str = field(validator=_name)
+    redirect_uri: str | None = field(default=None, kw_only=True, validator=_name_or_none)
+    client_secret: str | None = field(default=None, kw_only=True, validator=_name_or_none)
+
+    def authorize_url(
+        self,
+        endpoint: str,
+        *,
+        state: str | None = None,
+        scope: Sequence[str] = (),
+        login_type: str = "default",
+        hide_consent: bool | None = None,
+    ) -> Authorization:
+        """The URL of the login page, and the state that ``code_of`` compares.
+
+        Nothing is sent: the person's browser opens the URL (pds-service.md 2.2).
+
+        Args:
+            endpoint: the client's ``auth_endpoint``.
+            state: comes back with the code; a random one unless told. It ties the answer to the
+                one who asked: keep it in their session and use it once.
+            scope: what the application may do; all that it was granted, unless told.
+            login_type: ``default``, ``ding``, ``ding_sns``, ``ram``, ``wechat``, ``wechat_app``.
+            hide_consent: do not ask the person for consent.
+        """
+        if isinstance(scope, str):
+            raise InvalidRequest("scope must be a list of scopes, not one text")
+        state = state or secrets.token_urlsafe(24)
+        asked: dict[str, str | None] = {
+            "client_id": self.app_id,
+            "redirect_uri": self._redirect_uri(),
+            "response_type": "code",
+            "scope": ",".join(scope) or None,
+            "state": state,
+            "login_type": login_type,
+            "hide_consent": None if hide_consent is None else str(bool(hide_consent)).lower(),
+        }
+        query = urlencode({name: text for name, text in asked.items() if text is not None})
+        return Authorization(
+            f"{normalise_endpoint('endpoint', endpoint)}/v2/oauth/authorize?{query}", state
+        )
+
+    def code_of(self, redirected: str, *, state: str) -> str:
+        """The code in the URL that the login page sent somebody back to.
+
+        Raises:
+            AuthError: it has another state, so that somebody else may have begun that login; or
+                it tells an error instead of a code.
+        """
+        answer = _query(redirected)
+        given = answer.get("state", [])
+        if len(given) != 1 or not _same(given[0], state):
+            raise AuthError(
+                "the answer of the login page has not the state that was sent: "
+                "it belongs to another login; begin again"
+            )
+        code = answer.get("code", [])
+        if len(code) == 1 and code[0]:
+            return code[0]
+        reason = answer.get("error_description") or answer.get("error") or ["it has no code"]
+        raise AuthError(f"the login page gave no code: {shown(reason[0])}")
+
+    async def exchange(self, client: _Client, code: str) -> TokenInfo:
+        """The token for a code, got through the client, which does not put it in force.
+
+        A code serves once, for some minutes.
+
+        Raises:
+            InvalidRequest: the code is empty.
+            BadRequest: the service refuses the code, or the application.
+            PDSError: as for any call.
+        """
+        if not check_text("code", code):
+            raise InvalidRequest("code must not be empty")
+        grant = {"grant_type": "authorization_code", "code": code}
+        grant["redirect_uri"] = self._redirect_uri()
+        return await _granted(client.post_auth_anonymous, "/oauth/token", self._mine(grant))
+
+    async def token(self, post: Post, token_info: TokenInfo | None = None) -> TokenInfo:
+        """The token that replaces one which has a refresh token."""
+        return await _granted(post, "/oauth/token", self._mine(_refreshing(token_info)))
+
+    def _mine(self, grant: Grant) -> Grant:
+        return {**grant, "client_id": self.app_id, "client_secret": self.client_secret}
+
+    def _redirect_uri(self) -> str:
+        if self.redirect_uri is None:
+            raise InvalidRequest("redirect_uri is missing: OAuthApp(…, redirect_uri='https://…')")
+        return self.redirect_uri
+
+    def __repr__(self) -> str:
+        secret = "'***'" if self.client_secret else "None"
+        return (
+            f"OAuthApp({self.app_id!r}, redirect_uri={self.redirect_uri!r}, client_secret={secret})"
+        )
+
+
+def _query(url: str) -> dict[str, list[str]]:
     try:
-        signature.bind(*arguments)
-    except TypeError:
-        return False
-    return True
+        return parse_qs(urlsplit(url.strip()).query, keep_blank_values=True)
+    except ValueError:  # it is no URL
+        return {}
+
+
+def _same(given: str, state: str) -> bool:
+    if not check_text("state", state):
+        return False  # a session that was lost has none, and nobody may pass for it
+    # Whoever guesses must not learn from the time it takes how far the guess is right.
+    return hmac.compare_digest(given.encode(errors="replace"), state.encode(errors="replace"))
+
+
+# ---------------------------------------------------------------------------- account tokens
+
+
+@frozen(repr=False, eq=False)
+class AccountToken(_App):
+    """Refreshes the tokens of a JWT application without its key, at ``/account/token``.
+
+    Args:
+        app_id: the application that the token was issued to.
+
+    Raises:
+        InvalidRequest: naming the argument.
+    """
+
+    app_id: str = field(validator=_name)
+
+    async def token(self, post: Post, token_info: TokenInfo | None = None) -> TokenInfo:
+        """The token that replaces one which has a refresh token."""
+        return await _granted(
+            post, "/account/token", {**_refreshing(token_info), "app_id": self.app_id}
+        )
+
+    def __repr__(self) -> str:
+        return f"AccountToken({self.app_id!r})"
+
+
+def _refreshing(token_info: TokenInfo | None) -> Grant:
+    if token_info is None or token_info.refresh_token is None:
+        raise AuthError("the token has no refresh_token that could be exchanged; sign in again")
+    return {"grant_type": "refresh_token", "refresh_token": token_info.refresh_token}
+
+
+async def _granted(post: Post, pathname: str, grant: Grant) -> TokenInfo:
+    """The token that the service gives for a grant; no error shows what is secret in it."""
+    try:
+        return _token(pathname, await post(pathname, grant, _QUIET))
+    except PDSError as error:
+        failure = _hiding(grant, error)
+    # Frames keep their variables, which error trackers print: those beneath are gone, this one
+    # forgets.
+    del grant
+    raise failure
+
+
+def _hiding(grant: Grant, error: PDSError) -> PDSError:
+    hidden = [
+        text for name, text in grant.items() if text and (is_secret_key(name) or name == "code")
+    ]
+    error.message = mask_text(error.message, hidden)
+    error.args = (error.message,)
+    error.body = error.body and mask_text(error.body, hidden)
+    without_frames(error)
+    return error
+
+
+def _token(pathname: str, reply: Any) -> TokenInfo:
+    try:
+        return TokenInfo.parse(reply)
+    except InvalidRequest as error:
+        problem = error.message
+    raise AuthError(f"{pathname} gave no token that can be used: {problem}")

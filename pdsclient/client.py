@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, TypedDict, 
 
 from pdsclient._call import Response
 from pdsclient._core import Engine, Shared
+from pdsclient.comforts import Comforts
 from pdsclient.config import (
     ClientConfig,
     ClientFields,
@@ -24,8 +25,9 @@ from pdsclient.errors import ClientClosed, InvalidRequest
 from pdsclient.events import ClientEvents, EventName
 from pdsclient.operations import BoundOp, BoundPagedOp
 from pdsclient.options import NO_OPTIONS, RequestOptions
+from pdsclient.resources import Lazy
 from pdsclient.token_store import TokenStore
-from pdsclient.tokens import TokenInfo
+from pdsclient.tokens import TokenInfo, TokenLike
 
 if TYPE_CHECKING:
     from typing import Self, Unpack
@@ -33,10 +35,25 @@ if TYPE_CHECKING:
     from pdsclient.bulk import BulkSearch, Progress
     from pdsclient.bulk.axis import PartitionKey
     from pdsclient.bulk.jobs import Jobs, SearchFields
-    from pdsclient.models import Page
+    from pdsclient.models import BatchReply, BatchRequest, Page
+    from pdsclient.operations import Op
+    from pdsclient.resources.account import AccountResource
+    from pdsclient.resources.albums import AlbumsResource
+    from pdsclient.resources.async_task import AsyncTaskResource
+    from pdsclient.resources.audit_log import AuditLogResource
+    from pdsclient.resources.benefit import BenefitResource
+    from pdsclient.resources.csi import CsiResource
+    from pdsclient.resources.domain import DomainResource
     from pdsclient.resources.drive import DriveResource
     from pdsclient.resources.file import FileResource
+    from pdsclient.resources.group import GroupResource
+    from pdsclient.resources.image import ImageResource
+    from pdsclient.resources.membership import MembershipResource
+    from pdsclient.resources.oauth import OauthResource
+    from pdsclient.resources.recyclebin import RecyclebinResource
+    from pdsclient.resources.role import RoleResource
     from pdsclient.resources.share_link import ShareLinkResource
+    from pdsclient.resources.user import UserResource
 
 __all__ = ["AsyncPDSClient"]
 
@@ -49,7 +66,7 @@ Listener = TypeVar("Listener", bound=Callable[..., object])
 class CredentialFields(TypedDict, total=False):
     """The keyword arguments of ``with_credentials``."""
 
-    token_info: TokenInfo | Mapping[str, Any] | None
+    token_info: TokenLike | None
     refresh_token_fun: RefreshToken | None
     token_provider: TokenProvider | None
     token_store: TokenStore | None
@@ -57,7 +74,7 @@ class CredentialFields(TypedDict, total=False):
     refresh_share_token_fun: RefreshShareToken | None
 
 
-class AsyncPDSClient:
+class AsyncPDSClient(Comforts):
     """A client of one PDS domain (the seed's ``PDSClient``).
 
     Args:
@@ -88,6 +105,27 @@ class AsyncPDSClient:
         tokens, share = shared.token_source(parsed), shared.share_source(parsed)
         self._engine = Engine(shared, tokens, share, NO_OPTIONS)
 
+    @classmethod
+    def from_env(
+        cls, context: RuntimeContext | None = None, **overrides: Unpack[ClientFields]
+    ) -> Self:
+        """A client set up by environment variables, which docs/login.md lists.
+
+        ``PDS_API_ENDPOINT`` or ``PDS_DOMAIN_ID`` says where, ``PDS_ACCESS_TOKEN``,
+        ``PDS_TOKEN_FILE`` or ``PDS_PRIVATE_KEY_FILE`` with ``PDS_APP_ID`` who.
+
+        Args:
+            context: as for the class.
+            overrides: fields of ``ClientConfig``; a credential among them replaces that of the
+                environment as a whole, and so does an endpoint.
+
+        Raises:
+            InvalidRequest: naming the variable to set, or to unset.
+        """
+        from pdsclient._env import client_fields
+
+        return cls(client_fields(os.environ, overrides), context)
+
     # -------------------------------------------------------------------- credentials
 
     @property
@@ -100,7 +138,7 @@ class AsyncPDSClient:
         """The share token in force, None without one."""
         return self._engine.share.share_token
 
-    def set_token(self, token_info: TokenInfo | Mapping[str, Any]) -> None:
+    def set_token(self, token_info: TokenLike) -> None:
         """Put a credential in force for the next request (the seed's ``setToken``).
 
         A refresh that began earlier is not put in force, saved or announced any more.
@@ -288,9 +326,7 @@ class AsyncPDSClient:
         """
         if options is not None and changes:
             raise InvalidRequest("options and keyword arguments together: give one of them")
-        engine = self._engine
-        chosen = RequestOptions.parse(changes or options).over(engine.options)
-        return self._view(Engine(engine.shared, engine.tokens, engine.share, chosen))
+        return self._view(self._engine.with_options(RequestOptions.parse(changes or options)))
 
     def with_credentials(self, **fields: Unpack[CredentialFields]) -> Self:
         """A light view for another user, with a token source of its own on the same connections.
@@ -351,26 +387,35 @@ class AsyncPDSClient:
 
     # -------------------------------------------------------------------- resources
 
-    @cached_property
-    def file(self) -> FileResource:
-        """Operations under ``/v2/file``."""
-        from pdsclient.resources.file import FileResource
+    account: Lazy[AccountResource] = Lazy("Accounts to log in with.")
+    albums: Lazy[AlbumsResource] = Lazy("Photos out of groups of faces.")
+    async_task: Lazy[AsyncTaskResource] = Lazy("Work that the service does in the background.")
+    audit_log: Lazy[AuditLogResource] = Lazy("Who did what in the domain.")
+    if TYPE_CHECKING:
+        # An operation, not a group of them: the client has no other of the kind.
+        batch = Op("/batch", BatchRequest, BatchReply)
+    else:
 
-        return FileResource(self._engine)
+        @property
+        def batch(self) -> BoundOp[..., Any]:
+            """Up to 100 calls in one."""
+            from pdsclient.resources.batch import RootResource
 
-    @cached_property
-    def drive(self) -> DriveResource:
-        """Operations under ``/v2/drive``."""
-        from pdsclient.resources.drive import DriveResource
+            return RootResource(self._engine).batch
 
-        return DriveResource(self._engine)
-
-    @cached_property
-    def share_link(self) -> ShareLinkResource:
-        """Operations under ``/v2/share_link``."""
-        from pdsclient.resources.share_link import ShareLinkResource
-
-        return ShareLinkResource(self._engine)
+    benefit: Lazy[BenefitResource] = Lazy("Packages of services that users have.")
+    csi: Lazy[CsiResource] = Lazy("Content review.")
+    domain: Lazy[DomainResource] = Lazy("Domains, and orders of capacity.")
+    drive: Lazy[DriveResource] = Lazy("Drives: the spaces that files live in.")
+    file: Lazy[FileResource] = Lazy("Files and folders.")
+    group: Lazy[GroupResource] = Lazy("Groups of users.")
+    image: Lazy[ImageResource] = Lazy("Photos by person, place, content, and in stories.")
+    membership: Lazy[MembershipResource] = Lazy("Who is in which group, the older way.")
+    oauth: Lazy[OauthResource] = Lazy("Logging in.")
+    recyclebin: Lazy[RecyclebinResource] = Lazy("What was thrown away.")
+    role: Lazy[RoleResource] = Lazy("Administrators of groups.")
+    share_link: Lazy[ShareLinkResource] = Lazy("Files that are shared by a link.")
+    user: Lazy[UserResource] = Lazy("Users of the domain.")
 
     # -------------------------------------------------------------------- jobs
 

@@ -25,12 +25,13 @@ from pdsclient._checks import (
     whole,
 )
 from pdsclient._clock import Clock, SystemClock
+from pdsclient._login import Login
 from pdsclient._policy import RetryPolicy
 from pdsclient._secrets import mask_text
 from pdsclient.errors import InvalidRequest
 from pdsclient.limits import RateLimit
 from pdsclient.token_store import TokenStore
-from pdsclient.tokens import TokenInfo
+from pdsclient.tokens import TokenInfo, TokenLike
 
 if TYPE_CHECKING:
     import aiohttp
@@ -38,11 +39,10 @@ if TYPE_CHECKING:
 __all__ = ["ClientConfig", "ClientFields", "RuntimeContext"]
 
 RefreshToken: TypeAlias = (
-    Callable[[], Awaitable[TokenInfo | Mapping[str, Any]]]
-    | Callable[[TokenInfo], Awaitable[TokenInfo | Mapping[str, Any]]]
+    Callable[[], Awaitable[TokenLike]] | Callable[[TokenInfo], Awaitable[TokenLike]] | Login
 )
 RefreshShareToken: TypeAlias = Callable[[], Awaitable[str]]
-TokenProvider: TypeAlias = Callable[[], Awaitable[TokenInfo | Mapping[str, Any] | None]]
+TokenProvider: TypeAlias = Callable[[], Awaitable[TokenLike | None]]
 
 
 class Random(Protocol):
@@ -183,6 +183,8 @@ def _only(_: object, attribute: Any, value: object) -> None:
 
 
 def _async_function(_: object, attribute: Any, value: Any) -> None:
+    if isinstance(value, Login) and attribute.name == "refresh_token_fun":
+        return
     if value is not None and not callable(value):
         raise InvalidRequest(
             f"{attribute.name} must be an async function, not {type(value).__name__}"
@@ -255,12 +257,13 @@ class ClientConfig:
         path_type: only ``StandardMode``.
         version: only ``v2``.
         refresh_token_fun: async; returns a new token when the access token expires. With one
-            parameter it is given the token to be exchanged.
+            parameter it is given the token to be exchanged. Or a ``Login`` of ``pdsclient.auth``,
+            which sends through this client.
         refresh_share_token_fun: async; returns a new share token.
         token_provider: async; another party owns the credential and is asked for it. Excludes
             token_info, refresh_token_fun and token_store.
-        token_store: shares one credential between processes; refresh_token_fun then takes the
-            token to be exchanged.
+        token_store: shares one credential between processes; a refresh_token_fun of your own
+            then takes the token to be exchanged.
         retry: how often and after what waits a failed attempt is repeated.
         timeout: seconds for one attempt, from the connection slot to the last byte; at most
             3,600, None is no limit.
@@ -371,7 +374,7 @@ def refuse_to_pickle(what: str) -> NoReturn:
 class ClientFields(TypedDict, total=False):
     """The keyword arguments of ``AsyncPDSClient``: the fields of ``ClientConfig``."""
 
-    token_info: TokenInfo | Mapping[str, Any] | None
+    token_info: TokenLike | None
     share_token: str | None
     api_endpoint: str | None
     auth_endpoint: str | None

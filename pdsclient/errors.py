@@ -33,6 +33,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from pdsclient.models.async_task import AsyncTask
     from pdsclient.options import RequestOptions
 
 __all__ = [
@@ -306,7 +307,13 @@ class NotFound(ReplyError):
 
 
 class Conflict(ReplyError):
-    """409: it exists already, or its state does not allow this."""
+    """409: it exists already, or its state does not allow this.
+
+    Attributes:
+        file_id: the file that has the name already, where the reply tells it.
+    """
+
+    file_id: str | None = None
 
 
 class QuotaExceeded(ReplyError):
@@ -326,7 +333,13 @@ class DecodeError(PDSError):
 
 
 class TaskFailed(PDSError):
-    """An async task ended ``Failed`` or ``PartialSucceed``."""
+    """An async task ended ``Failed`` or ``PartialSucceed``.
+
+    Attributes:
+        task: the last reply about it, with its state and counts.
+    """
+
+    task: AsyncTask | None = None
 
 
 # Matched on the base before the first dot (service reference, 3.2): suffixes and messages vary.

@@ -3,26 +3,62 @@
 ``search = PagedOp("/file/search", SearchFileRequest, FilePage)`` in a resource class gives
 ``client.file.search(...)`` the full keyword signature of the request class, for type checkers
 (by ``ParamSpec``) and at run time (``inspect.signature``), and the reply's type.
+
+The reply of an ``Op`` is a model, a list of models, or None: then the call returns None, whatever
+the service says.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+import textwrap
+from collections.abc import Awaitable, Callable, Mapping
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    get_args,
+    overload,
+)
 
 from pdsclient import _codec
+from pdsclient._operations_table import REPEATABLE
+from pdsclient.errors import InvalidRequest
 from pdsclient.models import Page, Request
 from pdsclient.paging import Pager
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from pdsclient._core import Engine
 
-__all__ = ["BoundOp", "BoundPagedOp", "Op", "PagedOp", "Resource"]
+__all__ = [
+    "BatchCall",
+    "BoundOp",
+    "BoundPagedOp",
+    "BoundUrlOp",
+    "Nested",
+    "Op",
+    "PagedOp",
+    "Resource",
+    "UrlOp",
+]
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
 PageT = TypeVar("PageT", bound=Page[Any])
+ResourceT = TypeVar("ResourceT", bound="Resource")
+
+
+class HasEngine(Protocol):
+    """A client or a part of one."""
+
+    _engine: Engine
 
 
 class Resource:
@@ -38,29 +74,90 @@ class Resource:
 
 
 def _names(kind: type) -> list[str]:
-    return [name for name, item in vars(kind).items() if isinstance(item, AnyOp)]
+    return [name for name, item in vars(kind).items() if isinstance(item, (AnyOp, Nested))]
 
 
-class _Bound(Generic[P]):
-    """What an operation is on a client; it looks like a function to ``help`` and editors."""
+class Nested(Generic[ResourceT]):
+    """The operations one path segment further down, such as ``client.file.revision``."""
+
+    def __init__(self, kind: type[ResourceT]) -> None:
+        self.kind = kind
+        self.__doc__ = kind.__doc__
+
+    @overload
+    def __get__(self, resource: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, resource: Resource, owner: type) -> ResourceT: ...
+    def __get__(self, resource: Resource | None, owner: type) -> Self | ResourceT:
+        return self if resource is None else self.kind(resource._engine)
+
+
+class _Doc:
+    """The docstring of a class, and of each of its objects one of its own, made when asked for."""
+
+    def __init__(self, own: str | None) -> None:
+        self._own = own
+
+    def __get__(self, thing: Any, owner: type) -> str | None:
+        return self._own if thing is None else thing.describe()
+
+
+class _Documented:
+    """What looks like a function to ``help``, IPython and editors.
+
+    Signature and text are made on demand: for all operations they would double the import time.
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.__doc__ = _Doc(cls.__doc__)  # type: ignore[assignment]
+
+
+class _Bound(_Documented, Generic[P]):
+    """What an operation is on a client."""
 
     def __init__(self, op: AnyOp, engine: Engine) -> None:
         self.op = op
         self.engine = engine
-        self.__doc__ = op.__doc__
-        self.__name__ = op.name
+
+    # Bound already, as a method of an object is: with it pydoc takes it for a function.
+    def __get__(self, instance: object, owner: type | None = None) -> Self:
+        return self
+
+    def describe(self) -> str:
+        return self.op.describe()
+
+    @property
+    def __name__(self) -> str:
+        return self.op.name
 
     @property
     def __signature__(self) -> inspect.Signature:
-        # On demand: computing it for every operation would cost 0.2 ms each at import.
-        signature = inspect.signature(self.op.request)
-        return signature.replace(return_annotation=self._returns())
-
-    def _returns(self) -> Any:
-        return self.op.reply
+        return self.op.__signature__
 
     def __repr__(self) -> str:
-        return f"<operation POST {self.op.path}>"
+        return f"<operation {self.op.method} {self.op.path}>"
+
+
+class BatchCall(Generic[R]):
+    """An operation with its arguments, to be sent with others by ``client.run_batch``.
+
+    Attributes:
+        op: the operation.
+        data: what it sends.
+    """
+
+    __slots__ = ("data", "op")
+
+    def __init__(self, op: AnyOp, data: Mapping[str, Any]) -> None:
+        if op.auth or op.form or op.redirect:
+            raise InvalidRequest(f"{op.path} cannot be part of a batch; call it by itself")
+        _codec.encode(data)  # Wrong values are told where the item is written.
+        self.op = op
+        self.data = data
+
+    def __repr__(self) -> str:
+        return f"<BatchCall {self.op.path}>"
 
 
 class BoundOp(_Bound[P], Generic[P, R]):
@@ -71,6 +168,10 @@ class BoundOp(_Bound[P], Generic[P, R]):
         reply: R = await engine.run(engine.prepare_op(op, engine.wire(op.request(*args, **kwargs))))
         return reply
 
+    def item(self, *args: P.args, **kwargs: P.kwargs) -> BatchCall[R]:
+        """This call as part of a batch: checked here, sent by ``client.run_batch``."""
+        return BatchCall(self.op, self.engine.wire(self.op.request(*args, **kwargs)))
+
 
 class BoundPagedOp(_Bound[P], Generic[P, PageT]):
     """A paged operation of a client: calling it gives a Pager."""
@@ -80,24 +181,35 @@ class BoundPagedOp(_Bound[P], Generic[P, PageT]):
         # Checked and rendered here, once: where the call is written, not where a page is read.
         first = engine.wire(op.request(*args, **kwargs))
         _codec.encode(first)
+        asking, form = op.reply.__asking__
 
         def fetch(marker: str | None, whole: bool) -> Awaitable[PageT]:
             data = dict(first)
             if marker is not None:
-                data["marker"] = marker
+                data[asking] = form(marker)
             if whole:
                 data.setdefault("limit", op.most)
             return engine.run(engine.prepare_op(op, data))
 
         fetch.__qualname__ = op.path
-        return Pager(fetch, first.get("marker"))
+        start = first.get(asking)
+        return Pager(fetch, None if start is None else str(start))
 
-    def _returns(self) -> Any:
-        return Pager[self.op.reply]  # type: ignore[name-defined]
+    def item(self, *args: P.args, **kwargs: P.kwargs) -> BatchCall[PageT]:
+        """One page as part of a batch: checked here, sent by ``client.run_batch``."""
+        return BatchCall(self.op, self.engine.wire(self.op.request(*args, **kwargs)))
 
 
-class AnyOp:
-    """What both kinds of operation are declared with.
+class BoundUrlOp(_Bound[P]):
+    """A page of the service for a browser: calling it gives its URL and sends nothing."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        engine, op = self.engine, self.op
+        return engine.url_of(op, engine.wire(op.request(*args, **kwargs)))
+
+
+class AnyOp(_Documented):
+    """What all kinds of operation are declared with.
 
     Args:
         path: below the version, such as ``/file/get``.
@@ -105,10 +217,13 @@ class AnyOp:
         reply: the type of the reply.
         anonymous: send no credential.
         auth: belongs to the auth endpoint.
-        most: highest ``limit`` of a paged operation, which iteration asks for.
+        form: send a form instead of JSON.
+        redirect: ask with GET and a query; the reply tells where the redirect points to.
     """
 
     name = ""
+    method: Literal["GET", "POST"] = "POST"
+    most = 0
 
     def __init__(
         self,
@@ -118,19 +233,81 @@ class AnyOp:
         *,
         anonymous: bool = False,
         auth: bool = False,
-        most: int = 100,
-        doc: str = "",
+        form: bool = False,
+        redirect: bool = False,
     ) -> None:
         self.path = path
-        self.request = request
+        self.request: Any = request
         self.reply = reply
+        self.kind = _codec.Nothing if reply is None else reply
         self.anonymous = anonymous
         self.auth = auth
-        self.most = most
-        self.__doc__ = doc or inspect.getdoc(request)
+        self.form = form
+        self.redirect = redirect
+        if redirect:
+            self.method = "GET"
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        parameters = [
+            inspect.Parameter(
+                one.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if one.needed else None,
+                annotation=_Type(one.type),
+            )
+            for one in self.request.arguments()
+        ]
+        return inspect.Signature(parameters, return_annotation=self.returns())
+
+    def returns(self) -> Any:
+        """What calling it gives."""
+        return self.reply
+
+    @property
+    def reply_name(self) -> str:
+        """The reply as the documentation calls it."""
+        names = [kind.__name__ for kind in get_args(self.reply)]
+        return f"list[{names[0]}]" if names else getattr(self.reply, "__name__", "None")
+
+    def describe(self) -> str:
+        """The docstring: what it does, every argument, what it gives."""
+        parts = [inspect.getdoc(self.request) or ""]
+        arguments = [_hanging(str(one)) for one in self.request.arguments()]
+        if arguments:
+            parts.append("\n".join(["Args:", *arguments]))
+        parts.append(f"Returns:\n    {self._said_to_return()}")
+        twice = "it is" if self.path in REPEATABLE else "it is not"
+        parts.append(f"Sends {self.method} {self.path}; {twice} safe to send twice.")
+        return "\n\n".join(parts)
+
+    def _said_to_return(self) -> str:
+        name = self.reply_name
+        return f"{name}: {_summary(self.reply)}" if inspect.isclass(self.reply) else name
+
+
+class _Type(str):
+    """A type as it was written; shown without quotes in a signature."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _hanging(text: str) -> str:
+    return textwrap.fill(text, 96, initial_indent="    ", subsequent_indent="        ")
+
+
+def _summary(kind: type) -> str:
+    return (inspect.getdoc(kind) or "").partition("\n")[0]
 
 
 class Op(AnyOp, Generic[P, R]):
@@ -138,6 +315,19 @@ class Op(AnyOp, Generic[P, R]):
 
     if TYPE_CHECKING:
 
+        @overload
+        def __init__(
+            self: Op[Q, None],
+            path: str,
+            request: Callable[Q, Request],
+            reply: None,
+            *,
+            anonymous: bool = False,
+            auth: bool = False,
+            form: bool = False,
+            redirect: bool = False,
+        ) -> None: ...
+        @overload
         def __init__(
             self,
             path: str,
@@ -146,33 +336,37 @@ class Op(AnyOp, Generic[P, R]):
             *,
             anonymous: bool = False,
             auth: bool = False,
-            doc: str = "",
+            form: bool = False,
+            redirect: bool = False,
         ) -> None: ...
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
     @overload
     def __get__(self, resource: None, owner: type) -> Op[P, R]: ...
     @overload
-    def __get__(self, resource: Resource, owner: type) -> BoundOp[P, R]: ...
-    def __get__(self, resource: Resource | None, owner: type) -> Op[P, R] | BoundOp[P, R]:
+    def __get__(self, resource: HasEngine, owner: type) -> BoundOp[P, R]: ...
+    def __get__(self, resource: HasEngine | None, owner: type) -> Op[P, R] | BoundOp[P, R]:
         return self if resource is None else BoundOp(self, resource._engine)
 
 
 class PagedOp(AnyOp, Generic[P, PageT]):
-    """An operation that lists: its reply is a page, with a marker where the next one starts."""
+    """An operation that lists: its reply is a page, which says where the next one starts.
 
-    if TYPE_CHECKING:
+    Attributes:
+        most: the highest ``limit``, which iteration asks for.
+    """
 
-        def __init__(
-            self,
-            path: str,
-            request: Callable[P, Request],
-            reply: type[PageT],
-            *,
-            anonymous: bool = False,
-            auth: bool = False,
-            most: int = 100,
-            doc: str = "",
-        ) -> None: ...
+    def __init__(
+        self, path: str, request: Callable[P, Request], reply: type[PageT], **options: bool
+    ) -> None:
+        super().__init__(path, request, reply, **options)
+        self.most = dict(self.request.rules)["limit"].most
+
+    def returns(self) -> Any:
+        return Pager[self.reply]  # type: ignore[name-defined]
+
+    def _said_to_return(self) -> str:
+        return f"Pager of {self.reply_name}: await it for a page, iterate over it for all rows."
 
     @overload
     def __get__(self, resource: None, owner: type) -> PagedOp[P, PageT]: ...
@@ -182,3 +376,22 @@ class PagedOp(AnyOp, Generic[P, PageT]):
         self, resource: Resource | None, owner: type
     ) -> PagedOp[P, PageT] | BoundPagedOp[P, PageT]:
         return self if resource is None else BoundPagedOp(self, resource._engine)
+
+
+class UrlOp(AnyOp, Generic[P]):
+    """A page for a browser: its URL is built and nothing is sent."""
+
+    method = "GET"
+
+    def __init__(self, path: str, request: Callable[P, Request], *, auth: bool = False) -> None:
+        super().__init__(path, request, str, auth=auth)
+
+    def _said_to_return(self) -> str:
+        return "The URL to open in a browser; nothing is sent."
+
+    @overload
+    def __get__(self, resource: None, owner: type) -> UrlOp[P]: ...
+    @overload
+    def __get__(self, resource: Resource, owner: type) -> BoundUrlOp[P]: ...
+    def __get__(self, resource: Resource | None, owner: type) -> UrlOp[P] | BoundUrlOp[P]:
+        return self if resource is None else BoundUrlOp(self, resource._engine)

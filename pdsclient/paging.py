@@ -103,7 +103,9 @@ class PageIterator(Generic[P_co]):
     """One reading of a listing, page by page.
 
     Attributes:
-        marker: where the next page starts; None before the first and after the last one.
+        marker: where the next page starts; None before the first and after the last one. Of a
+            listing that can be gone on with later, such as the changes of a drive, the last page
+            leaves where to.
     """
 
     __slots__ = ("_done", "_empty", "_fetch", "_seen", "_stuck", "marker")
@@ -129,7 +131,7 @@ class PageIterator(Generic[P_co]):
             raise StopAsyncIteration
         page = await self._fetch(self.marker, True)
         self.marker = page.next_marker
-        self._done = self.marker is None
+        self._done = not page.has_more
         # Found now, told at the next step: this page's rows are good.
         self._stuck = None if self._done else self._check_progress(page)
         return page

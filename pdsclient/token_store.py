@@ -11,16 +11,22 @@ import asyncio
 import json
 import os
 import secrets
-import stat
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import field, frozen
 
 from pdsclient._checks import seconds
-from pdsclient._disk import sync_directory
+from pdsclient._disk import (
+    NO_FOLLOW,
+    check_private,
+    explained,
+    file_error,
+    read_private,
+    sync_directory,
+)
 from pdsclient.errors import AuthError, InvalidRequest
 from pdsclient.tokens import TokenInfo
 
@@ -29,15 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FileTokenStore", "TokenStore"]
 
-# A token reply is about 2 kB; what is much longer was not written by us.
-_MOST_BYTES: Final = 1 << 20
 _FIRST_POLL_S: Final = 0.005
 _SLOWEST_POLL_S: Final = 0.025
-# Windows has neither flag; there the check of the path itself finds the symbolic link.
-_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-# Without O_NONBLOCK a named pipe in the file's place would block the thread for ever.
-_TO_READ: Final = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
-_TO_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW
+_TO_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW
 
 
 class TokenStore(Protocol):
@@ -153,7 +153,7 @@ def _try_lock(path: str) -> BaseFileLock | None:
 
     # Acquired in one thread of the pool and released in another, hence not thread_local.
     lock = FileLock(f"{path}.lock", mode=0o600, thread_local=False)
-    with _explained(path):
+    with explained(_named(path)):
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         try:
             lock.acquire(timeout=0)
@@ -162,20 +162,12 @@ def _try_lock(path: str) -> BaseFileLock | None:
     return lock
 
 
-@contextmanager
-def _explained(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _error(path, error.strerror or type(error).__name__) from error
-
-
-def _error(path: str, reason: str) -> AuthError:
-    return AuthError(f"token store {path}: {reason}")
+def _named(path: str) -> str:
+    return f"token store {path}"
 
 
 def _read(path: str) -> TokenInfo | None:
-    text = _read_bytes(path)
+    text = read_private(_named(path), path)
     if not text:
         return None
     reason: str
@@ -186,43 +178,15 @@ def _read(path: str) -> TokenInfo | None:
     except (ValueError, RecursionError):
         reason = "it is not JSON"
     # Outside the handler: a JSONDecodeError carries the text that it could not read.
-    raise _error(path, f"holds no token ({reason}); delete the file and sign in again")
-
-
-def _read_bytes(path: str) -> bytes | None:
-    with _explained(path):
-        try:
-            _check(path, os.lstat(path))
-            descriptor = os.open(path, _TO_READ)
-        except FileNotFoundError:
-            return None
-        with open(descriptor, "rb") as file:
-            _check(path, os.fstat(descriptor))
-            return file.read(_MOST_BYTES)
-
-
-def _check(path: str, found: os.stat_result) -> None:
-    if stat.S_ISLNK(found.st_mode):
-        raise _error(path, "is a symbolic link; give the path of the file itself")
-    if not stat.S_ISREG(found.st_mode):
-        raise _error(path, "is not a regular file; give another path")
-    if found.st_size > _MOST_BYTES:
-        raise _error(path, f"has {found.st_size:,} bytes, too many for a token; give another path")
-    if os.name != "posix":
-        return
-    if found.st_uid != os.geteuid():
-        raise _error(path, f"belongs to another user (uid {found.st_uid}); give another path")
-    if found.st_mode & 0o077:
-        mode = stat.S_IMODE(found.st_mode)
-        raise _error(path, f"is open to other users (mode {mode:o}); chmod 600 makes it private")
+    raise file_error(_named(path), f"holds no token ({reason}); delete the file and sign in again")
 
 
 def _write(path: str, token_info: TokenInfo, stale_after_s: float) -> None:
     text = json.dumps(token_info.to_mapping(), default=str, indent=1).encode()
     directory, name = os.path.split(path)
-    with _explained(path):
+    with explained(_named(path)):
         with suppress(FileNotFoundError):
-            _check(path, os.lstat(path))
+            check_private(_named(path), os.lstat(path))
         _remove_stale(directory, name, stale_after_s)
         temporary = os.path.join(directory, f".{name}.{secrets.token_hex(8)}.tmp")
         try:

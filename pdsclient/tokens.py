@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, Union
 
+import msgspec
 from attrs import field, fields, frozen
 
 from pdsclient._checks import check_text, check_token, shown
 from pdsclient._times import as_utc, parse_time, render_time
 from pdsclient.errors import InvalidRequest
+from pdsclient.models import Model
+
+if TYPE_CHECKING:
+    from pdsclient.models import Token
 
 __all__ = ["TokenInfo"]
 
@@ -86,6 +91,9 @@ def _extra(value: object) -> dict[str, Any]:
     return dict(value)
 
 
+TokenLike: TypeAlias = Union["TokenInfo", "Token", Mapping[str, Any]]
+
+
 @frozen(kw_only=True, repr=False)
 class TokenInfo:
     """An access token and what belongs to it (seed table "TokenInfo").
@@ -115,10 +123,13 @@ class TokenInfo:
     extra: Mapping[str, Any] = field(factory=dict, converter=_extra, hash=False)
 
     @classmethod
-    def parse(cls, value: TokenInfo | Mapping[str, Any]) -> TokenInfo:
-        """A TokenInfo from one, or from a mapping such as the token endpoint's reply."""
+    def parse(cls, value: TokenLike) -> TokenInfo:
+        """A TokenInfo from one, from a ``Token`` reply, or from a mapping in its form."""
         if isinstance(value, TokenInfo):
             return value
+        if isinstance(value, Model):
+            sent = msgspec.to_builtins(value)
+            value = {name: item for name, item in sent.items() if item is not None}
         if not isinstance(value, Mapping):
             raise InvalidRequest(
                 f"token_info must be a TokenInfo or a mapping, not {type(value).__name__}"

@@ -15,20 +15,37 @@ import asyncio
 import math
 import os
 import weakref
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    Sequence,
+)
 from ssl import SSLContext
-from typing import Any, TypeAlias
+from types import TracebackType
+from typing import Any, Self, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from multidict import CIMultiDict  # aiohttp's own type for headers, always there with it
+from yarl import URL  # likewise, for URLs
 
 from pdsclient._protocol import Body, Reply, not_sent, outcome_unknown, undecodable
 from pdsclient._secrets import mask_headers, mask_text, without_frames
 from pdsclient._slots import Slots
 from pdsclient._watchdog import Watchdog
-from pdsclient.errors import SERVER_ERROR, ClientClosed, DecodeError, PDSError, WrongEventLoop
+from pdsclient.errors import (
+    SERVER_ERROR,
+    ClientClosed,
+    DecodeError,
+    InvalidRequest,
+    PDSError,
+    WrongEventLoop,
+)
 
 # Measured on a connection that is never reached within it; TCP's own retries take 3 s, 7 s, ….
 CONNECT_TIMEOUT_S = 10.0
@@ -37,6 +54,7 @@ _KEEP_ALIVE_S = 25.0
 _CHUNK = 1 << 16
 
 Depart: TypeAlias = Callable[[], Mapping[str, str] | None]
+T = TypeVar("T")
 
 # In a forked child the parent's sockets must neither be used nor closed: its selector is shared
 # with the parent, and closing would take the parent's sockets out of it.
@@ -47,7 +65,7 @@ _alive: weakref.WeakSet[Transport] = weakref.WeakSet()
 class _Home:
     """A session and its slots, bound to the event loop they were made in."""
 
-    __slots__ = ("guard", "loop", "post", "session", "slots", "watchdog")
+    __slots__ = ("get", "guard", "loop", "post", "session", "slots", "watchdog")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession, slots: int
@@ -55,6 +73,7 @@ class _Home:
         self.loop = loop
         self.session = session
         self.post = session.post
+        self.get = session.get
         self.slots = Slots(slots)
         self.watchdog = Watchdog(loop)
         self.guard: AsyncGenerator[None, None] | None = None
@@ -95,11 +114,12 @@ class Transport:
         _alive.add(self)
 
     async def send(
-        self, url: str, depart: Depart, body: bytes, timeout_s: float | None
+        self, url: str, depart: Depart, body: bytes | None, timeout_s: float | None
     ) -> Reply | None:
         """The reply to a POST; None if it may not leave yet and nothing was sent.
 
         Args:
+            body: None sends a GET.
             depart: gives the headers when a slot is free; None from it holds the request back.
             timeout_s: for the whole exchange once a slot is free; None is no limit.
 
@@ -124,7 +144,7 @@ class Transport:
                 return None
             if timeout_s is not None:
                 watched = home.watchdog.watch(timeout_s)
-            response = await home.post(
+            response = await (home.get if body is None else home.post)(
                 url,
                 data=body,
                 headers=headers,
@@ -155,6 +175,39 @@ class Transport:
         del url, depart, body
         headers = None
         raise failure from cause
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | AsyncIterable[bytes] = b"",
+        length: int | None = None,
+        timeout_s: float | None = None,
+    ) -> DataExchange:
+        """A request to a presigned URL, for ``async with``; see ``DataExchange``.
+
+        Args:
+            method: the one that the URL was signed for.
+            url: sent to the letter: its signature covers how it is written.
+            headers: all that is sent besides ``Host``, ``Accept`` and ``Content-Length``.
+            body: what is sent, whole or piece by piece.
+            length: bytes of the body, needed if it comes in pieces: the storage takes no other.
+            timeout_s: until the answer begins, and then for each piece of it; None is no limit.
+        """
+        return DataExchange(self, method, url, headers or {}, _Outgoing(body, length), timeout_s)
+
+    async def _enter(self) -> _Home:
+        """The home in the running loop, where a slot is taken."""
+        home = self._home
+        if home is None or home.loop is not asyncio.get_running_loop():
+            home = await self._move_in()
+        if home.slots.free:
+            home.slots.free -= 1
+        else:
+            await self._queue(home)
+        return home
 
     async def _queue(self, home: _Home) -> None:
         await home.slots.wait()
@@ -261,6 +314,170 @@ class Transport:
         if self._home is not None:
             _left_to_parent.append(self._home)
             self._home = None
+
+
+class _Outgoing:
+    """A body that is sent piece by piece: aiohttp warns of a large one, and would block the loop.
+
+    Args:
+        body: the whole, or its pieces.
+        length: its bytes; those of a whole are counted.
+    """
+
+    def __init__(self, body: bytes | AsyncIterable[bytes], length: int | None) -> None:
+        self.length = len(body) if isinstance(body, bytes) else length or 0
+        self._body = body
+
+    def __aiter__(self) -> AsyncIterator[bytes | memoryview]:
+        return _Slices(self._body) if isinstance(self._body, bytes) else aiter(self._body)
+
+
+class _Slices:
+    """Parts of a text of bytes; no generator, as nobody would close one that is left behind."""
+
+    def __init__(self, whole: bytes) -> None:
+        self._left = memoryview(whole)
+
+    def __aiter__(self) -> _Slices:
+        return self
+
+    async def __anext__(self) -> memoryview:
+        if not self._left:
+            raise StopAsyncIteration
+        part, self._left = self._left[:_CHUNK], self._left[_CHUNK:]
+        return part
+
+
+class DataExchange:
+    """A request to the storage behind PDS and its answer, read piece by piece.
+
+    Whoever has a presigned URL needs no credential, and none is sent: no token, no cookie, no
+    ``Content-Type`` that was not asked for (pds-service.md 10.4). No redirect is followed. The
+    URL is in no error and no repr.
+
+    It holds one of the client's connections from ``async with`` to its end.
+
+    Attributes:
+        status: HTTP status, whatever it is.
+        headers: those of the answer; names are looked up in any case.
+    """
+
+    status = 0
+    headers: Mapping[str, str]
+    _response: aiohttp.ClientResponse
+    _home: _Home
+
+    def __init__(
+        self,
+        transport: Transport,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: _Outgoing,
+        timeout_s: float | None,
+    ) -> None:
+        self._transport = transport
+        self._method = method
+        self._url = url
+        self._sent = headers
+        self._body = body
+        self._timeout_s = timeout_s
+
+    async def __aenter__(self) -> Self:
+        self._home = await self._transport._enter()
+        try:
+            _check_lent(self._home.session)
+            self._response = await self._limited(self._begin())
+        except BaseException:
+            self._home.slots.give()
+            raise
+        self.status, self.headers = self._response.status, self._response.headers
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # A connection serves again only after a whole exchange. A refusal may have come while
+        # the body was still on its way.
+        if self.status < 300 and self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
+        self._home.slots.give()
+
+    async def _begin(self) -> aiohttp.ClientResponse:
+        transport = self._transport
+        sends = self._method in ("PUT", "POST")
+        framed = {"Content-Length": str(self._body.length)} if sends else {}
+        return await self._home.session.request(
+            self._method,
+            URL(self._url, encoded=True),
+            data=self._body if sends and self._body.length else None,
+            headers={"Accept-Encoding": "identity", **self._sent, **framed},
+            skip_auto_headers=("Content-Type", "User-Agent"),
+            timeout=transport._limits_for(self._timeout_s),
+            allow_redirects=False,
+            raise_for_status=False,
+            auto_decompress=False,
+            **(
+                transport._extra
+                if transport._proxies is None
+                else transport._proxies.extra(self._url)
+            ),
+        )
+
+    async def read(self) -> bytes:
+        """The next piece of the answer, as long as it happens to be; empty at the end."""
+        return await self._limited(self._response.content.readany())
+
+    async def read_all(self, most: int) -> bytes:
+        """What is left of the answer.
+
+        Raises:
+            DecodeError: it is longer than ``most`` bytes.
+        """
+        parts: list[bytes] = []
+        length = 0
+        while part := await self.read():
+            parts.append(part)
+            length += len(part)
+            if length > most:
+                raise DecodeError(f"the content is longer than {most:,} bytes", code=SERVER_ERROR)
+        return b"".join(parts)
+
+    async def _limited(self, step: Awaitable[T]) -> T:
+        """What the step gives, within the time limit and with our errors for aiohttp's."""
+        watchdog, watched = self._home.watchdog, None
+        try:
+            if self._timeout_s is not None:
+                watched = watchdog.watch(self._timeout_s)
+            return await step
+        except asyncio.CancelledError:
+            interrupted = watched is not None and watchdog.forget(watched)
+            watched = None
+            if not interrupted:
+                raise
+            failure: PDSError = outcome_unknown(f"nothing came for {self._timeout_s:g} s")
+        except (aiohttp.ClientError, OSError, RuntimeError, ValueError) as error:
+            failure = _translate(error)
+        finally:
+            if watched is not None:
+                watchdog.forget(watched)
+        raise failure from failure.__cause__
+
+    def __repr__(self) -> str:
+        return f"<DataExchange {self._method} {self.status or 'not begun'}>"
+
+
+def _check_lent(session: aiohttp.ClientSession) -> None:
+    if session.auth is not None or aiohttp.hdrs.AUTHORIZATION in session.headers:
+        raise InvalidRequest(
+            "context.session sends credentials of its own with every request; presigned URLs "
+            "lead to another host, which must not get them: lend a session without"
+        )
 
 
 class SecretHeaders(CIMultiDict[str]):

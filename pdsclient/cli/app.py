@@ -7,10 +7,13 @@ from typing import Annotated
 import typer
 
 from pdsclient._version import __version__
+from pdsclient.cli.call import call
 from pdsclient.cli.emulator import emulator
 from pdsclient.cli.export import export
+from pdsclient.cli.login import login
 from pdsclient.cli.search import search
 from pdsclient.cli.terminal import open_streams
+from pdsclient.cli.token import token
 
 __all__ = ["main"]
 
@@ -23,6 +26,9 @@ app = typer.Typer(
 )
 app.command()(search)
 app.command()(export)
+app.command()(call)
+app.command()(login)
+app.add_typer(token)
 app.command()(emulator)
 
 
@@ -39,7 +45,7 @@ def root(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show it and exit."),
     ] = False,
 ) -> None:
-    """Search Alibaba Cloud PDS drives, or a directory through a local emulator.
+    """Work with Alibaba Cloud PDS drives, or with a directory through an emulator.
 
     Exit status: 0 done (also without hits), 1 it failed, 2 wrong usage or
     query, 3 no valid credential, 4 no answer from the service, 130 Ctrl-C.

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from io import StringIO
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from rich.console import Console
 from rich.table import Table
@@ -23,7 +23,7 @@ from pdsclient._shown import escape_controls, shown, shown_size
 from pdsclient.export import CSV_COLUMNS
 from pdsclient.models import File
 
-__all__ = ["Format", "Layout", "layout"]
+__all__ = ["Format", "Layout", "json_text", "layout"]
 
 COLUMNS = CSV_COLUMNS[:15]
 """The columns of CSV; they stay as they are, new ones are added at the end."""
@@ -77,13 +77,15 @@ class JsonLines:
 
     def page(self, files: Sequence[File]) -> str:
         """A line for each hit."""
-        return "".join(f"{_json(file)}\n" for file in files)
+        return "".join(f"{json_text(file.to_dict())}\n" for file in files)
 
 
-def _json(file: File) -> str:
-    text = json.dumps(file.to_dict(), ensure_ascii=False, separators=(",", ":"))
+def json_text(value: object, *, pretty: bool = False) -> str:
+    """JSON on one line, or on many for people, that no terminal obeys."""
+    form: dict[str, Any] = {"indent": 2} if pretty else {"separators": (",", ":")}
+    lines = json.dumps(value, ensure_ascii=False, **form).split("\n")
     # Such characters stand in strings only, where an escape means the same to every reader.
-    return escape_controls(text, lambda char: json.dumps(char)[1:-1])
+    return "\n".join(escape_controls(line, lambda char: json.dumps(char)[1:-1]) for line in lines)
 
 
 class Csv:

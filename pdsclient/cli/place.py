@@ -1,7 +1,12 @@
-"""Where to search: the options that all searching commands share, and the client they lead to."""
+"""Where to work: the options that commands share, and the client that they lead to.
+
+An option stands before the environment: ``--endpoint`` replaces all its endpoints, ``--token-file``
+all its credentials.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -10,8 +15,10 @@ from typing import Annotated, TypeAlias
 import typer
 from attrs import frozen
 
+from pdsclient._env import has_credential, has_endpoint, reader_of
 from pdsclient.client import AsyncPDSClient
-from pdsclient.errors import AuthError, InvalidRequest
+from pdsclient.config import ClientFields
+from pdsclient.errors import InvalidRequest
 from pdsclient.token_store import FileTokenStore
 
 __all__ = [
@@ -23,6 +30,7 @@ __all__ = [
     "OrderText",
     "Place",
     "TokenFile",
+    "connect",
     "opening",
 ]
 
@@ -40,14 +48,14 @@ Directory: TypeAlias = Annotated[
 ]
 Endpoint: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="Search a domain; needs --token-file."),
+    typer.Option(metavar="URL", help="The domain's API; else $PDS_API_ENDPOINT."),
 ]
 TokenFile: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="JSON with access_token, mode 600, as FileTokenStore keeps it. It is "
-        "read, never refreshed.",
+        help="JSON with access_token, mode 600, as pdsclient login writes it; it is read, "
+        "never refreshed. Else $PDS_TOKEN_FILE, $PDS_ACCESS_TOKEN or $PDS_PRIVATE_KEY_FILE.",
     ),
 ]
 Drive: TypeAlias = Annotated[
@@ -83,11 +91,31 @@ def opening(
     """The place that the options name, not yet opened."""
     if directory is not None and endpoint is None and token_file is None and drive is None:
         return _directory(directory)
-    if directory is None and endpoint is not None and token_file is not None:
-        return _domain(endpoint, FileTokenStore(token_file), drive)
+    if directory is None and (
+        (endpoint is not None or has_endpoint(os.environ))
+        and (token_file is not None or has_credential(os.environ))
+    ):
+        return _domain(endpoint, token_file, drive)
     raise typer.BadParameter(
-        "say where to search: --dir PATH, or --endpoint URL with --token-file FILE (and --drive)"
+        "say where to search: --dir PATH, or --endpoint URL with --token-file FILE (and --drive), "
+        "or set PDS_API_ENDPOINT and PDS_TOKEN_FILE"
     )
+
+
+def connect(endpoint: str | None, token_file: Path | None) -> AsyncPDSClient:
+    """A client of the domain that the options and the environment name.
+
+    Raises:
+        InvalidRequest: neither of them says where, or who.
+    """
+    fields: ClientFields = {}
+    if endpoint is not None:
+        fields["api_endpoint"] = endpoint
+    if token_file is not None:
+        # A refresh needs what only the application has, its client id or its key. So the file is
+        # asked again when the token in it is refused: whoever owns it may have refreshed it.
+        fields["token_provider"] = reader_of(FileTokenStore(token_file))
+    return AsyncPDSClient.from_env(**fields)
 
 
 @asynccontextmanager
@@ -107,12 +135,10 @@ async def _directory(path: Path) -> AsyncIterator[Place]:
 
 
 @asynccontextmanager
-async def _domain(endpoint: str, store: FileTokenStore, drive: str | None) -> AsyncIterator[Place]:
-    # A refresh needs what only the application has (its client id or its key). So the file is
-    # asked again when the token in it is refused: whoever owns it may have refreshed it.
-    async with AsyncPDSClient(api_endpoint=endpoint, token_provider=store.load) as client:
-        if await store.load() is None:
-            raise AuthError(f"token file {store.path}: there is none, or it is empty")
+async def _domain(
+    endpoint: str | None, token_file: Path | None, drive: str | None
+) -> AsyncIterator[Place]:
+    async with connect(endpoint, token_file) as client:
         yield Place(client, drive or await _default_drive(client))
 
 

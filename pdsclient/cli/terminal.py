@@ -17,6 +17,8 @@ __all__ = [
     "Exit",
     "is_interactive",
     "open_streams",
+    "read_all",
+    "read_line",
     "run",
     "say",
     "stop_on_terminate",
@@ -116,9 +118,21 @@ def write(text: str) -> None:
         raise ReaderGone from None
 
 
+def read_all() -> str:
+    """All of standard input."""
+    with _interruptible():
+        return sys.stdin.read() if sys.stdin else ""
+
+
+def read_line() -> str:
+    """What somebody types, or the first line of what is piped in, without white space around."""
+    with _interruptible():
+        return sys.stdin.readline().strip() if sys.stdin else ""
+
+
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end a write that waits for a reader.
+    """Let Ctrl-C end a write or a read that waits for somebody.
 
     The handler of a command only asks its task to stop, which a blocked thread never hears.
     """

@@ -13,7 +13,7 @@ from aiohttp import web
 from attrs import define, field, validators
 
 from pdsclient._operations_table import KNOWN
-from pdsclient.emulator.data import PREFIX, answer_data
+from pdsclient.emulator.data import answer_data
 from pdsclient.emulator.faults import FaultScript, cut
 from pdsclient.emulator.guard import Guard
 from pdsclient.emulator.handlers import OPERATIONS, Operation
@@ -23,6 +23,7 @@ from pdsclient.emulator.replies import Reply, ServiceError, error_reply, gateway
 from pdsclient.emulator.requestlog import RequestLog, RequestRecord
 from pdsclient.emulator.service import Call, Service
 from pdsclient.emulator.settings import not_negative, positive
+from pdsclient.emulator.signed import PREFIX
 from pdsclient.emulator.throttle import Throttle, throttled_reply
 
 __all__ = ["Application", "Control"]
@@ -92,7 +93,7 @@ class Application:
         return response
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        refusal = self._guard.refuses(request.headers)
+        refusal = self._guard.refuses(request.headers, browsers=_is_login_page(request))
         if refusal is not None:
             return await Exchange(self, request, None, b"").send(refusal)
         body = await _read_body(request)
@@ -152,21 +153,25 @@ class Exchange:
         record = self.record
         assert record is not None, "only recorded requests are processed"
         if record.path.startswith(PREFIX):
-            return await answer_data(self.app.service, record)
+            return await answer_data(self.app.service, record, self.request.content)
         operation = _route(record)
         if isinstance(operation, Reply):
             return operation
         params = self._params(operation)
-        caller = _authenticate(self.app.service, operation, record)
+        caller = await _authenticate(self.app.service, operation, record)
         wait_s = self.app.throttle.wait_s(record.operation)
         if wait_s > 0:
             return throttled_reply(self.app.service.settings.throttled, wait_s)
         service = self.app.service
+        if service.store.next_due <= service.clock.time():
+            await service.write(service.store.run_due_tasks)
         return await operation.run(Call(service, service.settings, params, caller))
 
     def _params(self, operation: Operation) -> Params:
-        if not operation.is_form:
+        if operation.body == "json":
             return Params(parse_json(self.body))
+        if operation.body == "query":
+            return Params(dict(parse_qsl(self.request.query_string)))
         form = self.request.content_type == "application/x-www-form-urlencoded"
         text = self.body.decode(errors="replace") if form else ""
         return Params(dict(parse_qsl(text)))
@@ -213,11 +218,20 @@ class Exchange:
             await asyncio.sleep(size / rate)
 
 
+def _is_login_page(request: web.BaseRequest) -> bool:
+    return request.method == "GET" and request.path == f"{_VERSION}/oauth/authorize"
+
+
 async def _read_body(request: web.BaseRequest) -> bytes | Reply:
-    """The body, or the gateway's refusal of one that is too large."""
+    """The body, or the gateway's refusal of one that is too large.
+
+    What is put to a signed URL may be of any size: it is read where it is put.
+    """
     if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
         # Some clients do not send their body before they have read this.
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if request.method == "PUT" and request.rel_url.raw_path.startswith(PREFIX):
+        return b""
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -244,18 +258,19 @@ def _route(record: RequestRecord) -> Operation | Reply:
     return operation
 
 
-def _authenticate(service: Service, operation: Operation, record: RequestRecord) -> Caller:
+async def _authenticate(
+    service: Service, operation: Operation, record: RequestRecord
+) -> Caller:
     """Who calls; ServiceError 401 when the credential that is needed is missing or dead."""
-    settings = service.settings
     token = record.access_token or record.headers.get("x-acs-bearer-token")
     if operation.access == "anyone":
         try:
-            return Caller(service.identity.user_of(token, settings))
+            return Caller(await service.user_of(token))
         except ServiceError:
             return Caller()
     share_token = record.share_token if operation.access == "share" else None
     if share_token is None:
-        return Caller(service.identity.user_of(token, settings))
+        return Caller(await service.user_of(token))
     # With both credentials both have to be good; which of the two the service looks at is unknown.
-    user = service.identity.user_of(token, settings) if token else None
-    return Caller(user, service.identity.share_of(share_token))
+    user = await service.user_of(token) if token else None
+    return Caller(user, await service.share_of(share_token))

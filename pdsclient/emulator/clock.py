@@ -17,18 +17,19 @@ class MovableClock:
 
     def __init__(self, base: Clock | None = None) -> None:
         self._base = base or SystemClock()
-        self._ahead_s = 0.0
+        self.ahead_s = 0.0
+        """How far it was moved ahead."""
 
     def advance(self, seconds: float) -> None:
         """Move ahead by this many seconds; time never goes back."""
         if not 0 <= seconds < float("inf"):
             raise InvalidRequest("seconds must be zero or more; an emulator's time never goes back")
-        self._ahead_s += seconds
+        self.ahead_s += seconds
 
     def time(self) -> float:
         """The wall clock as a Unix timestamp."""
-        return self._base.time() + self._ahead_s
+        return self._base.time() + self.ahead_s
 
     def monotonic(self) -> float:
         """A reading that never goes back, in seconds."""
-        return self._base.monotonic() + self._ahead_s
+        return self._base.monotonic() + self.ahead_s

@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import datetime
+from itertools import accumulate
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from pdsclient.emulator.crc64 import crc64
+from pdsclient._crc64 import crc64, is_fast
 
 _BLOCK: Final = 64 * 1024
 _CHUNK: Final = 1024 * 1024
 # Above these a digest is not worth its time in an emulator; replies may lack both.
 SHA1_BYTES: Final = 256 * 1024 * 1024
-CRC64_BYTES: Final = 1024 * 1024
+_SLOW_CRC64_BYTES: Final = 1024 * 1024
+ORIGIN_OF_CONTENT: Final = "sha1:"
+_ORIGIN_MADE: Final = "made:"
+
+
+def crc64_bytes() -> int:
+    """Up to which size a checksum is worth its time."""
+    return SHA1_BYTES if is_fast() else _SLOW_CRC64_BYTES
+
+
+def lasting_origin(origin: str | None, revision_id: str) -> str:
+    """Where the bytes of a revision come from, whatever the file or revision is called later."""
+    return f"{_ORIGIN_MADE}{revision_id}" if origin is None else origin
+
+
+def made_seed(origin: str | None, revision_id: str) -> str:
+    """What bytes that are made up follow from."""
+    return (origin or revision_id).removeprefix(_ORIGIN_MADE)
 
 
 class Source(Protocol):
@@ -42,14 +63,60 @@ class Kept:
         """Nothing is held."""
 
 
+class Pieces:
+    """Bytes that lie in several files one after the other.
+
+    The first file is opened at once, so that what consists of one only survives its removal.
+    """
+
+    def __init__(self, pieces: Sequence[tuple[Path, int]]) -> None:
+        self._paths = [path for path, _ in pieces]
+        self._ends = list(accumulate(size for _, size in pieces))
+        self._at = 0
+        self._descriptor: int | None = self._open(0) if pieces else None
+
+    def read(self, offset: int, length: int) -> bytes:
+        end = min(offset + length, self._ends[-1] if self._ends else 0)
+        found = []
+        while offset < end:
+            data = self._some(offset, end - offset)
+            if not data:
+                break
+            found.append(data)
+            offset += len(data)
+        return found[0] if len(found) == 1 else b"".join(found)
+
+    def _some(self, offset: int, length: int) -> bytes:
+        at = bisect_right(self._ends, offset)
+        if at != self._at:
+            self.close()
+            self._descriptor, self._at = self._open(at), at
+        if self._descriptor is None:
+            raise ValueError("the content is closed")
+        start = self._ends[at - 1] if at else 0
+        return os.pread(self._descriptor, min(length, self._ends[at] - offset), offset - start)
+
+    def _open(self, at: int) -> int:
+        return os.open(self._paths[at], os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+
+    def close(self) -> None:
+        """Close the file that is open; safe to repeat."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __del__(self) -> None:
+        self.close()
+
+
 class Generated:
-    """As many bytes as wanted, the same for the same revision, without storing any.
+    """As many bytes as wanted, the same for the same seed, without storing any.
 
     Every block begins with its number, so that a part put in the wrong place is noticed.
     """
 
-    def __init__(self, revision_id: str, size: int) -> None:
-        self._seed = hashlib.shake_128(revision_id.encode())
+    def __init__(self, seed: str, size: int) -> None:
+        self._seed = hashlib.shake_128(seed.encode())
         self._size = size
 
     def read(self, offset: int, length: int) -> bytes:
@@ -108,6 +175,8 @@ class Content:
         modified_at: datetime,
         digests: Digests,
         key: Hashable,
+        sha1: str | None = None,
+        crc64: str | None = None,
     ) -> None:
         self.size = size
         self.content_type = content_type
@@ -116,6 +185,7 @@ class Content:
         self._source = source
         self._digests = digests
         self._key = key
+        self._known = sha1, crc64
 
     def read(self, offset: int, length: int) -> bytes:
         """The bytes from the offset on; fewer at the end."""
@@ -123,11 +193,11 @@ class Content:
 
     def sha1(self) -> str | None:
         """Upper-case hex; None above 256 MiB."""
-        return self._digests.get((self._key, "sha1"), self._sha1)
+        return self._known[0] or self._digests.get((self._key, "sha1"), self._sha1)
 
     def crc64(self) -> str | None:
-        """Decimal text, as ``crc64_hash``; None above 1 MiB, since it is computed in Python."""
-        return self._digests.get((self._key, "crc64"), self._crc64)
+        """Decimal text, as ``crc64_hash``; None if it would take long to compute."""
+        return self._known[1] or self._digests.get((self._key, "crc64"), self._crc64)
 
     def close(self) -> None:
         """Close what is open; safe to repeat."""
@@ -153,7 +223,7 @@ class Content:
         return digest.hexdigest().upper()
 
     def _crc64(self) -> str | None:
-        if self.size > CRC64_BYTES:
+        if self.size > crc64_bytes():
             return None
         checksum = 0
         for chunk in self._chunks():

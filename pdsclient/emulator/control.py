@@ -14,6 +14,8 @@ verb               what it takes (and gives)
 ``requests``       ``operation`` and ``clear``, both optional (gives ``requests``)
 ``tokens``         ``ttl_s``, ``user_id``, ``role`` (gives the token reply)
 ``revoke``         ``token``
+``users``          ``user_id`` and what else is to be set, as on the wire
+``apps``           what ``Emulator.register_app`` takes
 ``line``           ``latency_s``, ``bandwidth_bps``
 ``rate_limit``     ``per_second``, ``burst``, ``per``; without ``per_second`` no limit
 ``settings``       any of the settings, changed from now on
@@ -77,6 +79,8 @@ class ControlPlane:
             "requests": self._requests,
             "tokens": self._tokens,
             "revoke": self._revoke,
+            "users": self._users,
+            "apps": self._apps,
             "line": self._line,
             "rate_limit": self._rate_limit,
             "settings": self._settings,
@@ -134,6 +138,12 @@ class ControlPlane:
 
     async def _revoke(self, call: dict[str, Any]) -> None:
         self._emulator.revoke(call["token"])
+
+    async def _users(self, call: dict[str, Any]) -> None:
+        await self._emulator.put_user(**call)
+
+    async def _apps(self, call: dict[str, Any]) -> None:
+        await self._emulator.register_app(**call)
 
     async def _line(self, call: dict[str, Any]) -> None:
         self._emulator.latency_s = call.get("latency_s", 0.0)

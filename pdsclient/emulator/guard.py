@@ -2,7 +2,8 @@
 
 A page of another site can send requests to the loopback address, and can point a name of its own
 at it. Both give themselves away by a header: ``Origin`` or ``Sec-Fetch-Site``, or a foreign
-``Host``. API clients send none of these. No CORS header is ever sent.
+``Host``. API clients send none of these. No CORS header is ever sent. People sign in with a
+browser; the login page lets it in, and sends it to places only that an app has registered.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ class Guard:
         self._hosts = {"localhost", "127.0.0.1", "::1", *(host.lower() for host in hosts)}
         self._allow_remote = allow_remote
 
-    def refuses(self, headers: Mapping[str, str]) -> Reply | None:
-        """The refusal, None for a request that may pass."""
+    def refuses(self, headers: Mapping[str, str], *, browsers: bool = False) -> Reply | None:
+        """The refusal, None for a request that may pass; one from `browsers` if they are let in."""
         for name in _BROWSER_HEADERS:
-            if name in headers:
+            if name in headers and not browsers:
                 return _refusal(f"requests from a browser are refused (header {name})")
         if not self._is_own(headers.get("Host", "")):
             return _refusal("the Host header names another host")

@@ -1,32 +1,35 @@
-"""Who is asking: users, access and refresh tokens with rotation, share tokens.
+"""Who is asking: signing tokens and reading them, rotating them, and remembering who they are of.
 
-Access tokens have the form of a JSON web token, as the service's have. What counts is the table
-of living ones: after a refresh the pair that was used is no longer in it (service reference 2.5).
-Only the event loop's thread touches the tables; share tokens are signed and need none, so any
-thread may check them.
+Access and share tokens have the form of a JSON web token, as the service's have, and are worth
+something until they expire or are revoked; so none has to be stored, and any process that knows
+the key may check one. What the store says of a token's user is remembered until something about
+people changes; not with a database that other processes may write to, where it is asked each time.
 """
 
 from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import msgspec
-from attrs import evolve, frozen
+from attrs import evolve, fields, frozen
 
 from pdsclient._clock import Clock
 from pdsclient._times import render_time
 from pdsclient.emulator.replies import ServiceError, invalid
 from pdsclient.emulator.settings import Settings
+from pdsclient.emulator.store import Grant, Store
 
 __all__ = ["Caller", "Identity", "User"]
 
-REFRESH_LIFE_S = 7 * 24 * 3600
-_HEADER = urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=").decode()
-_PRUNE_EVERY = 4096
+ACCESS_LIFE_S: Final = 7200.0
+REFRESH_LIFE_S: Final = 7 * 24 * 3600
+_HEADER: Final = urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=").decode()
+_MOST_REMEMBERED: Final = 10_000
 
 
 @frozen(kw_only=True)
@@ -36,11 +39,23 @@ class User:
     user_id: str
     role: str = "user"
     default_drive_id: str = ""
+    user_name: str = ""
+    nick_name: str = ""
+    avatar: str = ""
+    status: str = "enabled"
 
     @property
     def is_admin(self) -> bool:
         """Whether every drive of the domain is open."""
         return self.role in ("superadmin", "admin")
+
+    @classmethod
+    def of(cls, wire: Mapping[str, Any]) -> User:
+        """From the object that is sent."""
+        return cls(**{name: wire[name] for name in _USER_FIELDS})
+
+
+_USER_FIELDS: Final = tuple(one.name for one in fields(User))
 
 
 @frozen
@@ -52,136 +67,175 @@ class Caller:
 
 
 @frozen
-class _Grant:
-    """A living pair of tokens."""
+class _Remembered:
+    """What a token was found to be worth, when the people were of that version."""
 
-    user_id: str
-    ttl_s: float
-    access_token: str
-    expires_at: float
-    refresh_token: str
-    refreshable_until: float
+    version: int
+    until: float
+    user: User
 
 
 class Identity:
-    """The users and tokens of one emulator."""
+    """The tokens of one domain.
+
+    Args:
+        domain_id: the name of the domain.
+        key: signs them.
+        clock: they expire by it.
+    """
 
     def __init__(self, domain_id: str, key: bytes, clock: Clock) -> None:
         self._domain_id = domain_id
         self._key = key
         self._clock = clock
-        self._users: dict[str, User] = {}
-        self._by_access: dict[str, _Grant] = {}
-        self._by_refresh: dict[str, _Grant] = {}
-        self._revoked: set[str] = set()
-        self._issued = 0
+        self._remembered: dict[str, _Remembered] = {}
+        self._seen: dict[str, User] = {}
+        self._dead: dict[str, float] = {}
 
-    def put_user(self, user_id: str, **changes: Any) -> User:
-        """The user, made or changed."""
-        user = evolve(self._users.get(user_id) or User(user_id=user_id), **changes)
-        self._users[user_id] = user
+    # ---- who is it?
+
+    def remembered(self, store: Store, token: str | None) -> User | None:
+        """The user behind a token that was looked up before; this asks no database."""
+        known = self._remembered.get(token or "")
+        if known is None or known.version != store.people_version:
+            return None
+        return known.user if self._clock.time() < known.until else None
+
+    def look_up(self, store: Store, token: str | None, settings: Settings) -> User:
+        """The user behind an access token; ServiceError 401 for any that is not alive."""
+        version = store.people_version
+        claims = self._read(token or "") or {}
+        if claims.get("domainId") != self._domain_id:
+            raise access_refused("AccessTokenInvalid")
+        if not self._is_timely(claims):
+            raise access_refused(settings.expired_token, "AccessTokenExpired")
+        wire = store.user(claims["userId"])
+        if wire is None or wire["status"] != "enabled" or store.is_revoked(claims["jti"]):
+            raise access_refused("AccessTokenInvalid")
+        user = self.note(wire)
+        if store.is_in_memory:
+            self._remember(str(token), _Remembered(version, claims["exp"], user))
         return user
 
-    def sign_in(self, user_id: str, ttl_s: float, settings: Settings) -> dict[str, Any]:
-        """A new pair of tokens for a user, as the token endpoint replies."""
-        expires_at = self._clock.time() + ttl_s
-        token = self._new_access_token(user_id, expires_at)
-        return self._issue(user_id, ttl_s, token, expires_at, settings)
+    def _remember(self, token: str, known: _Remembered) -> None:
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[token] = known
 
-    def refresh(self, refresh_token: str, settings: Settings) -> dict[str, Any]:
-        """The next pair; the refresh token that was used is dead at once, and so, by default, is
-        the access token that came with it."""
-        grant = self._by_refresh.pop(refresh_token, None)
-        if grant is None or self._clock.time() > grant.refreshable_until:
-            raise invalid("refresh_token")
-        if settings.after_refresh == "same" and self.is_live(grant.access_token):
-            return self._issue(
-                grant.user_id, grant.ttl_s, grant.access_token, grant.expires_at, settings
-            )
-        if settings.after_refresh == "dies":
-            self._by_access.pop(grant.access_token, None)
-        return self.sign_in(grant.user_id, grant.ttl_s, settings)
-
-    def revoke(self, token: str) -> None:
-        """Make an access, refresh or share token worthless; only the server knows."""
-        grant = self._by_access.pop(token, None)
-        if grant is None and self._by_refresh.pop(token, None) is None:
-            self._revoked.add(token)
-
-    def is_live(self, access_token: str) -> bool:
-        """Whether a request with this access token would be let in."""
-        return self._living(access_token) is not None
-
-    def user_of(self, access_token: str | None, settings: Settings) -> User:
-        """The user behind an access token; ServiceError 401 for any that is not alive."""
-        grant = self._living(access_token or "")
-        if grant is not None:
-            return self._users[grant.user_id]
-        if access_token and self._is_past(access_token):
-            raise access_refused(settings.expired_token, "AccessTokenExpired")
-        raise access_refused("AccessTokenInvalid")
-
-    def issue_share_token(self, share_id: str, ttl_s: float) -> str:
-        """A token for one share."""
-        return self._sign(
-            {
-                "share_id": share_id,
-                "jti": uuid4().hex,
-                "exp": self._clock.time() + ttl_s,
-            }
-        )
-
-    def share_of(self, share_token: str) -> str:
+    def share_of(self, store: Store, share_token: str) -> str:
         """The share a token is for; ServiceError 401 for one that is forged, dead or expired."""
         claims = self._read(share_token)
-        if claims is None or "share_id" not in claims or share_token in self._revoked:
+        if claims is None or "share_id" not in claims or store.is_revoked(claims["jti"]):
             raise share_token_refused()
-        if self._clock.time() >= claims["exp"]:
+        if not self._is_timely(claims):
             raise share_token_refused("expired")
         return str(claims["share_id"])
 
-    def _living(self, access_token: str) -> _Grant | None:
-        grant = self._by_access.get(access_token)
-        return grant if grant is not None and self._clock.time() < grant.expires_at else None
+    # ---- for those who cannot wait for the store
 
-    def _issue(
-        self, user_id: str, ttl_s: float, access_token: str, expires_at: float, settings: Settings
-    ) -> dict[str, Any]:
-        self._issued += 1
-        if self._issued % _PRUNE_EVERY == 0:
-            self._prune()
-        until = self._clock.time() + REFRESH_LIFE_S
-        grant = _Grant(user_id, ttl_s, access_token, expires_at, uuid4().hex, until)
-        self._by_access[grant.access_token] = grant
-        self._by_refresh[grant.refresh_token] = grant
-        return self._token_reply(grant, settings)
+    def note(self, wire: Mapping[str, Any]) -> User:
+        """The user, and from now on what `seen` says of them."""
+        user = self._seen[wire["user_id"]] = User.of(wire)
+        return user
 
-    def _prune(self) -> None:
-        """Forget what has expired by itself: tests may issue tokens without end."""
+    def seen(self, user_id: str) -> User:
+        """The user as last seen by this process."""
+        return self._seen.get(user_id) or User(
+            user_id=user_id, user_name=user_id, nick_name=user_id
+        )
+
+    def is_live(self, access_token: str) -> bool:
+        """Whether an access token has not expired, nor was revoked by this process."""
+        claims = self._read(access_token)
+        return claims is not None and self._is_timely(claims) and access_token not in self._dead
+
+    def note_dead(self, token: str) -> None:
+        """From now on `is_live` knows that the token is revoked."""
+        claims = self._read(token)
+        if claims is None:
+            return
+        if len(self._dead) >= _MOST_REMEMBERED:
+            now = self._clock.time()
+            self._dead = {one: end for one, end in self._dead.items() if now < end}
+        self._dead[token] = claims["exp"]
+
+    def _is_timely(self, claims: Mapping[str, Any]) -> bool:
+        return self._clock.time() < float(claims["exp"])
+
+    # ---- new ones
+
+    def new_grant(self, user_id: str, ttl_s: float = ACCESS_LIFE_S, client_id: str = "") -> Grant:
+        """A pair of tokens; the refresh token works once the grant is in the store."""
+        return self._renewed(
+            Grant(
+                refresh_token="",
+                user_id=user_id,
+                access_token="",
+                access_until=0.0,
+                ttl_s=ttl_s,
+                until=0.0,
+                client_id=client_id,
+            )
+        )
+
+    def refresh(self, store: Store, grant: Grant, settings: Settings) -> Grant:
+        """The next pair; the refresh token that was used is dead at once, and so, by default, is
+        the access token that came with it."""
+        if store.take_grant(grant.refresh_token) is None:
+            raise invalid("refresh_token")
+        is_alive = self._is_alive(store, grant)
+        following = self._renewed(grant, same=is_alive and settings.after_refresh == "same")
+        if is_alive and settings.after_refresh == "dies":
+            self.revoke(store, grant.access_token)
+        store.put_grant(following)
+        return following
+
+    def issue_share_token(self, share_id: str, ttl_s: float) -> str:
+        """A token for one share."""
+        return self._sign({"share_id": share_id, "exp": self._clock.time() + ttl_s})
+
+    def revoke(self, store: Store, token: str) -> None:
+        """Make an access, refresh or share token worthless; only the server knows."""
+        claims = self._read(token)
+        if claims is None:
+            store.take_grant(token)
+        else:
+            store.revoke(claims["jti"], claims["exp"])
+            self.note_dead(token)
+
+    def _renewed(self, grant: Grant, *, same: bool = False) -> Grant:
         now = self._clock.time()
-        for token in [t for t, one in self._by_refresh.items() if now > one.refreshable_until]:
-            del self._by_refresh[token]
-        for token in [t for t, one in self._by_access.items() if now >= one.expires_at]:
-            del self._by_access[token]
+        grant = evolve(grant, refresh_token=uuid4().hex, until=now + REFRESH_LIFE_S)
+        if same:
+            return grant
+        until = now + grant.ttl_s
+        claims = {"userId": grant.user_id, "domainId": self._domain_id, "exp": until}
+        return evolve(grant, access_token=self._sign(claims), access_until=until)
 
-    def _token_reply(self, grant: _Grant, settings: Settings) -> dict[str, Any]:
-        user = self._users[grant.user_id]
-        left_s = max(0, round(grant.expires_at - self._clock.time()))
+    def _is_alive(self, store: Store, grant: Grant) -> bool:
+        claims = self._read(grant.access_token)
+        return (
+            claims is not None and self._is_timely(claims) and not store.is_revoked(claims["jti"])
+        )
+
+    def token_reply(self, grant: Grant, user: User, settings: Settings) -> dict[str, Any]:
+        """A pair of tokens as the token endpoint replies."""
+        left_s = max(0, round(grant.access_until - self._clock.time()))
         reply: dict[str, Any] = {
             "access_token": grant.access_token,
             "refresh_token": grant.refresh_token,
             "expires_in": str(left_s) if settings.token_expires_in == "text" else left_s,
-            "expire_time": render_time(datetime.fromtimestamp(grant.expires_at, UTC)),
+            "expire_time": render_time(datetime.fromtimestamp(grant.access_until, UTC)),
             "token_type": "Bearer",
             "domain_id": self._domain_id,
             "user_id": user.user_id,
-            "user_name": user.user_id,
-            "nick_name": user.user_id,
-            "avatar": "",
+            "user_name": user.user_name,
+            "nick_name": user.nick_name,
+            "avatar": user.avatar,
             "default_drive_id": user.default_drive_id,
             "default_sbox_drive_id": "",
             "role": user.role,
-            "status": "enabled",
+            "status": user.status,
             "state": "",
             "is_first_login": False,
             "need_link": False,
@@ -196,21 +250,10 @@ class Identity:
             del reply["expire_time"]
         return reply
 
-    def _new_access_token(self, user_id: str, expires_at: float) -> str:
-        return self._sign(
-            {
-                "userId": user_id,
-                "domainId": self._domain_id,
-                "jti": uuid4().hex,
-                "exp": expires_at,
-            }
-        )
-
-    def _is_past(self, token: str) -> bool:
-        claims = self._read(token)
-        return claims is not None and self._clock.time() >= claims["exp"]
+    # ---- signatures
 
     def _sign(self, claims: dict[str, Any]) -> str:
+        claims["jti"] = uuid4().hex
         body = f"{_HEADER}.{_encode(msgspec.json.encode(claims))}"
         return f"{body}.{self._signature(body)}"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pdsclient.emulator.replies import ServiceError, invalid, missing, wrong_format
+from pdsclient.emulator.replies import ServiceError, invalid, missing, out_of_range, wrong_format
 
 __all__ = ["Params", "parse_json"]
 
@@ -33,18 +33,20 @@ class Params:
     def __init__(self, data: Mapping[str, Any]) -> None:
         self._data = data
 
-    def text(self, name: str) -> str | None:
-        """A string, or None."""
+    def text(self, name: str, longest: int | None = None) -> str | None:
+        """A string of at most so many characters, or None."""
         value = self._data.get(name)
         if value is None or value == "":
             return None
         if not isinstance(value, str):
             raise wrong_format(name)
+        if longest is not None and len(value) > longest:
+            raise out_of_range(name)
         return value
 
-    def required(self, name: str) -> str:
-        """A string that must be there."""
-        value = self.text(name)
+    def required(self, name: str, longest: int | None = None) -> str:
+        """A string that must be there, of at most so many characters."""
+        value = self.text(name, longest)
         if value is None:
             raise missing(name)
         return value
@@ -91,3 +93,18 @@ class Params:
     def names(self, name: str) -> frozenset[str]:
         """A comma list such as ``url,thumbnail`` as a set."""
         return frozenset(part.strip() for part in (self.text(name) or "").split(",")) - {""}
+
+    def gives(self, name: str) -> bool:
+        """Whether the parameter is there, be it empty: where ``""`` takes something away."""
+        return self._data.get(name) is not None
+
+    def part(self, name: str) -> Params:
+        """The parameters of an object, none when it is absent."""
+        return Params(self.mapping(name))
+
+    def objects(self, name: str) -> list[Params]:
+        """The parameters of each object in a list, empty when absent."""
+        value = self._data.get(name) or []
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            raise wrong_format(name)
+        return [Params(one) for one in value]

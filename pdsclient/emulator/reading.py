@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -26,6 +27,7 @@ from pdsclient.errors import InvalidRequest
 from pdsclient.query import (
     And,
     Comparison,
+    F,
     MatchMode,
     Not,
     Op,
@@ -37,6 +39,7 @@ from pdsclient.query import (
 from pdsclient.query.values import LONG_MAX
 
 Position = tuple[Any, ...]
+Within = Mapping[str, Sequence[str]]
 
 
 class FileRow(NamedTuple):
@@ -115,6 +118,9 @@ COLUMNS: Final[Mapping[str, Column]] = {
     },
 }
 
+# What was put into the recycle bin by itself; a field of the shelves where that may be.
+IN_BIN: Final = Comparison("in_the_bin", Op.EQ, True)
+
 _AVAILABLE: Final = Column(value="'available'")
 # Numbers of candidates that a connection remembers.
 _PROBES: Final = 1_000
@@ -153,6 +159,7 @@ class Reader:
         limit: int,
         position: Position | None,
         recursive: bool = False,
+        within: Within = MappingProxyType({}),
         among: Sequence[str] | None = None,
     ) -> Page:
         """A page of the files on the shelves, by the ids of their drives.
@@ -164,6 +171,8 @@ class Reader:
             limit: how many at most.
             position: where the page before ended.
             recursive: widen conditions on ``parent_file_id`` to the whole subtree.
+            within: only these folders and what is below them, by drive id; a drive that is not
+                there counts whole.
             among: only files with these ids.
         """
         self._limit_subtrees()
@@ -173,7 +182,7 @@ class Reader:
         key = None if position is None else _key(position, order)
         parts = []
         for drive_id, shelf in shelves.items():
-            condition = self._condition(shelf, query, recursive)
+            condition = self._condition(shelf, query, recursive, within.get(drive_id))
             rows = Planner(self.connection, shelf, self._probes).page(
                 condition,
                 order,
@@ -185,15 +194,20 @@ class Reader:
         return _page(merge(parts, order, limit + 1), order, limit)
 
     def count(
-        self, shelves: Mapping[str, Shelf], query: Query | None, *, recursive: bool = False
+        self,
+        shelves: Mapping[str, Shelf],
+        query: Query | None,
+        *,
+        recursive: bool = False,
+        within: Within = MappingProxyType({}),
     ) -> int:
         """How many files a search would find."""
         self._limit_subtrees()
         return sum(
             Planner(self.connection, shelf, self._probes).count(
-                self._condition(shelf, query, recursive)
+                self._condition(shelf, query, recursive, within.get(drive_id))
             )
-            for shelf in shelves.values()
+            for drive_id, shelf in shelves.items()
         )
 
     def forget(self) -> None:
@@ -230,17 +244,23 @@ class Reader:
             self._subtrees.clear()
             self.connection.execute("DELETE FROM temp.subtree")
 
-    def _condition(self, shelf: Shelf, query: Query | None, recursive: bool) -> Condition:
-        if query is None:
+    def _condition(
+        self, shelf: Shelf, query: Query | None, recursive: bool, within: Sequence[str] | None
+    ) -> Condition:
+        subtrees: dict[str, Column] = {}
+        node = None if query is None else query.node
+        if node is not None and recursive:
+            node = self._widened(node, shelf, subtrees)
+        if within is not None:
+            inside = self._inside(F.parent_file_id.in_(within), shelf, subtrees)
+            node = inside if node is None else inside & node
+        if node is None:
             return Condition(Sql("TRUE"))
         # What can be found is available: asking for it costs no look at the row.
         constant = frozenset({"status"} if shelf.number > 0 else ())
-        columns = {**COLUMNS, **dict.fromkeys(constant, _AVAILABLE)}
-        node = query.node
-        if recursive:
-            subtrees: dict[str, Column] = {}
-            node = self._widened(node, shelf, subtrees)
-            columns = {**columns, **subtrees}
+        columns = {**COLUMNS, **dict.fromkeys(constant, _AVAILABLE), **subtrees}
+        if shelf.number < 0:
+            columns[IN_BIN.field] = _plain("trashed")
         text, values = compile_where(node, columns, match_mode=self._match_mode)
         handles, ranges = Handles(shelf, self._match_mode).of(node)
         sole = len(handles) == 1 and _is_range_or_lookup(node, ranges)
@@ -260,6 +280,10 @@ class Reader:
             return type(node)(self._widened(term, shelf, columns) for term in node.terms)
         if not isinstance(node, Comparison) or node.field != "parent_file_id":
             return node
+        return self._inside(node, shelf, columns)
+
+    def _inside(self, node: Comparison, shelf: Shelf, columns: dict[str, Column]) -> Query:
+        """The condition on the subtrees of the folders that a condition on the parent names."""
         number = self._subtree(shelf, node)
         name = f"{SUBTREE}{number}"
         columns[name] = Column(value=subtree_sql(number))
@@ -314,11 +338,10 @@ _COMPARED: Final = frozenset({Op.EQ, Op.LT, Op.LE, Op.GT, Op.GE})
 
 def _among(shelf: Shelf, file_ids: Sequence[str]) -> Sql:
     table = shelf.table.name
-    marks = ", ".join("?" * len(file_ids))
     return Sql(
-        f"SELECT f.id AS hit FROM {table} f INDEXED BY {table}_identity "
-        f"WHERE f.drive = ? AND f.file_id IN ({marks})",
-        (shelf.drive, *file_ids),
+        f"SELECT f.id AS hit FROM json_each(?) CROSS JOIN {table} f INDEXED BY {table}_identity "
+        "ON f.drive = ? AND f.file_id = json_each.value",
+        (msgspec.json.encode(file_ids).decode(), shelf.drive),
     )
 
 

@@ -176,6 +176,27 @@ def forbidden(resource: str) -> ServiceError:
     )
 
 
+def already_exists(resource: str, extra: str = "") -> ServiceError:
+    """409: there is one already."""
+    return ServiceError(
+        409,
+        f"AlreadyExist.{pascal(resource)}",
+        f"The resource {resource} has already exists. {extra}",
+    )
+
+
+def conflict(resource: str, detail: str) -> ServiceError:
+    """409: not in the state that it is in."""
+    return ServiceError(
+        409, f"StateConflict.{pascal(resource)}", f"User operation is not valid. {detail}"
+    )
+
+
+def empty_reply() -> Reply:
+    """204: done, and nothing to say."""
+    return Reply(204)
+
+
 def refused(name: str, error: InvalidRequest) -> ServiceError:
     """400 from an error of our own parser; its picture of the text stays here."""
     return invalid(name, getattr(error, "reason", error.message))

@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple
 import attrs
 import msgspec
 
+from pdsclient._crc64 import crc64
 from pdsclient._times import parse_time, render_time
-from pdsclient.emulator.content import CRC64_BYTES, Generated
-from pdsclient.emulator.crc64 import crc64
+from pdsclient.emulator.content import Generated, crc64_bytes
 from pdsclient.emulator.filetypes import extension_of, type_of
 from pdsclient.emulator.schema import ABSENT
 from pdsclient.emulator.sql import epoch_ms
@@ -52,6 +52,7 @@ EXTRAS: Final = frozenset(
         "last_modifier_type",
         "revision_version",
         "ex_fields_info",
+        "user_tags",
     }
 )
 
@@ -160,7 +161,7 @@ def content_members(content: object, wire: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(content, bytes):
         raise InvalidRequest(f"content: bytes are needed, not {type(content).__name__}")
     members = {"size": len(content), **_sha1_members(content)}
-    if len(content) <= CRC64_BYTES:
+    if len(content) <= crc64_bytes():
         members["crc64_hash"] = str(crc64(content))
     return members
 

@@ -12,6 +12,7 @@ import os
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any, Final
 from uuid import uuid4
 
@@ -66,8 +67,8 @@ BODY_COLUMNS: Final = (
     "revision_id TEXT",
     "trashed_at TEXT",
     "extras BLOB",
+    # Where the bytes come from; see `content`.
     "origin TEXT",
-    "content BLOB",
 )
 BODY_NAMES: Final = tuple(column.split()[0] for column in BODY_COLUMNS)
 
@@ -152,11 +153,63 @@ def _file_tables(table: str, body: str, aside: str) -> list[str]:
     ]
 
 
+def _content_tables(aside: str) -> list[str]:
+    """What files consist of.
+
+    A content lives as long as a file or a revision names it as its origin: triggers count, so that
+    whoever changes a file need not know. A piece is a file beside the database: it belongs to a
+    content, or is a part of an upload, or else is to be removed.
+    """
+    return [
+        f"""CREATE TABLE {aside}.content(
+        key TEXT PRIMARY KEY, size INTEGER NOT NULL, sha256 TEXT, crc64 TEXT, head TEXT NOT NULL,
+        refs INTEGER NOT NULL DEFAULT 0, data BLOB)""",
+        f"CREATE INDEX {aside}.content_sha256 ON content(sha256) WHERE sha256 IS NOT NULL",
+        f"CREATE INDEX {aside}.content_head ON content(head)",
+        f"CREATE INDEX {aside}.content_free ON content(key) WHERE refs = 0",
+        f"""CREATE TABLE {aside}.upload(
+        upload_id TEXT PRIMARY KEY, file INTEGER NOT NULL, expires REAL NOT NULL,
+        json BLOB NOT NULL) WITHOUT ROWID""",
+        f"CREATE INDEX {aside}.upload_file ON upload(file)",
+        f"CREATE INDEX {aside}.upload_expires ON upload(expires)",
+        f"""CREATE TABLE {aside}.piece(
+        name TEXT PRIMARY KEY, content TEXT, upload TEXT, number INTEGER NOT NULL,
+        size INTEGER NOT NULL, etag TEXT, crc64 TEXT, state TEXT) WITHOUT ROWID""",
+        f"""CREATE UNIQUE INDEX {aside}.piece_upload ON piece(upload, number)
+        WHERE upload IS NOT NULL""",
+        f"""CREATE UNIQUE INDEX {aside}.piece_content ON piece(content, number)
+        WHERE content IS NOT NULL""",
+        f"""CREATE INDEX {aside}.piece_free ON piece(name)
+        WHERE upload IS NULL AND content IS NULL""",
+        f"""CREATE TABLE {aside}.revision(
+        file INTEGER NOT NULL, version INTEGER NOT NULL, revision_id TEXT NOT NULL,
+        origin TEXT NOT NULL, json BLOB NOT NULL, PRIMARY KEY(file, version)) WITHOUT ROWID""",
+        f"CREATE UNIQUE INDEX {aside}.revision_id ON revision(file, revision_id)",
+        *_counting(aside, "body"),
+        *_counting(aside, "revision"),
+        f"""CREATE TRIGGER {aside}.content_gone AFTER DELETE ON content
+        BEGIN UPDATE piece SET content = NULL WHERE content = old.key; END""",
+        f"""CREATE TRIGGER {aside}.upload_gone AFTER DELETE ON upload
+        BEGIN UPDATE piece SET upload = NULL WHERE upload = old.upload_id; END""",
+    ]
+
+
+def _counting(aside: str, table: str) -> list[str]:
+    """Triggers that count which contents the rows of a table name; they are never updated."""
+
+    def trigger(event: str, row: str, change: str) -> str:
+        return f"""CREATE TRIGGER {aside}.{table}_{event} AFTER {event} ON {table}
+        WHEN {row}.origin >= 'sha1:' AND {row}.origin < 'sha1;'
+        BEGIN UPDATE content SET refs = refs {change} WHERE key = {row}.origin; END"""
+
+    return [trigger("insert", "new", "+ 1"), trigger("delete", "old", "- 1")]
+
+
 def _schema(aside: str) -> list[str]:
     return [
         "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
         """CREATE TABLE drive(
-        id INTEGER PRIMARY KEY, drive_id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,
+        id INTEGER PRIMARY KEY AUTOINCREMENT, drive_id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,
         is_default INTEGER NOT NULL, json BLOB NOT NULL)""",
         "CREATE INDEX drive_owner ON drive(owner)",
         """CREATE TABLE drive_grant(
@@ -164,18 +217,29 @@ def _schema(aside: str) -> list[str]:
         """CREATE TABLE share(
         share_id TEXT PRIMARY KEY, drive_id TEXT NOT NULL, file_ids TEXT NOT NULL,
         cancelled INTEGER NOT NULL, json BLOB NOT NULL) WITHOUT ROWID""",
+        # Everything that there are few of: users, groups, tokens, tasks, uploads, revisions...
+        """CREATE TABLE record(
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, key TEXT NOT NULL,
+        parent TEXT NOT NULL, json BLOB NOT NULL, UNIQUE(kind, key))""",
+        "CREATE INDEX record_parent ON record(kind, parent, seq)",
         *_file_tables("file", "body", aside),
         *_file_tables("lagged_file", "lagged_body", aside),
+        *_content_tables(aside),
         # What search has yet to learn, each change as the file was then; no json: it is gone.
         f"""CREATE TABLE {aside}.pending(
         seq INTEGER PRIMARY KEY, due REAL NOT NULL, id INTEGER NOT NULL, shelf INTEGER,
         json BLOB)""",
         f"CREATE INDEX {aside}.pending_due ON pending(due)",
+        # What has changed, for file/list_delta; see deltas.py.
+        f"""CREATE TABLE {aside}.delta(
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, drive INTEGER NOT NULL, op TEXT NOT NULL,
+        file_id TEXT NOT NULL, above TEXT NOT NULL, json BLOB)""",
+        f"CREATE INDEX {aside}.delta_drive ON delta(drive, seq)",
     ]
 
 
 # Another one for each change of the tables and indexes.
-_LAYOUT: Final = 2
+_LAYOUT: Final = 4
 # Another process may be writing to the same file.
 _BUSY_S: Final = 120.0
 
@@ -236,8 +300,9 @@ class Database:
             connection.execute("ATTACH ? AS aside", (self._aside_uri,))
         else:
             connection.execute("PRAGMA journal_mode = WAL")
-            # An emulator may lose its last second in a power cut.
-            connection.execute("PRAGMA synchronous = OFF")
+            # Nothing is lost when a process dies. A power cut may take the last changes with it,
+            # but leaves the database whole.
+            connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA cache_size = -65536")
             connection.execute("PRAGMA mmap_size = 1073741824")
 
@@ -251,8 +316,8 @@ def _uri(path: str | os.PathLike[str]) -> str:
     return Path(path).absolute().as_uri()
 
 
-def prepare(connection: sqlite3.Connection, aside: str, settings: Mapping[str, Any]) -> None:
-    """Create what is missing.
+def prepare(connection: sqlite3.Connection, aside: str, settings: Mapping[str, Any]) -> bytes:
+    """Create what is missing, and return the secret that the first one to do so made up.
 
     Args:
         connection: the writing one.
@@ -264,15 +329,23 @@ def prepare(connection: sqlite3.Connection, aside: str, settings: Mapping[str, A
             is the database of another program.
     """
     settings = {"layout": _LAYOUT, **settings}
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    if tables and not {"meta", "drive", "lagged_file"} <= tables:
-        raise InvalidRequest("database: another program's; give a new file or one of an emulator")
-    if not tables:
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in _schema(aside):
-            connection.execute(statement)
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", settings.items())
-        connection.execute("COMMIT")
+    # Other processes may be starting on the same file.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        if tables and not {"meta", "drive", "lagged_file"} <= tables:
+            raise InvalidRequest(
+                "database: another program's; give a new file or one of an emulator"
+            )
+        if not tables:
+            for statement in _schema(aside):
+                connection.execute(statement)
+            made = {**settings, "secret": token_bytes(32)}
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", made.items())
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
     written = dict(connection.execute("SELECT key, value FROM meta"))
     for key, value in settings.items():
         if written.get(key) != value:
@@ -280,3 +353,5 @@ def prepare(connection: sqlite3.Connection, aside: str, settings: Mapping[str, A
                 f"{key}: the database was made with {written.get(key)!r}, not {value!r}; "
                 "use the same or a new file"
             )
+    secret: bytes = written["secret"]
+    return secret

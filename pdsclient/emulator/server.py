@@ -6,11 +6,13 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from os import PathLike
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
+from attrs import evolve
 
 from pdsclient._clock import Clock
 from pdsclient.emulator.app import Application, Line
@@ -19,8 +21,16 @@ from pdsclient.emulator.control import ControlPlane
 from pdsclient.emulator.faults import FaultScript
 from pdsclient.emulator.guard import Guard, is_loopback
 from pdsclient.emulator.requestlog import RequestLog
+from pdsclient.emulator.rsa import (
+    PrivateKey,
+    PublicKey,
+    new_key,
+    read_private_key,
+    read_public_key,
+)
 from pdsclient.emulator.service import Service
 from pdsclient.emulator.settings import RateLimit, Settings
+from pdsclient.emulator.store import App, Grant
 from pdsclient.emulator.throttle import Throttle
 from pdsclient.emulator.tree import TreeReport, serve_tree
 from pdsclient.errors import InvalidRequest
@@ -51,6 +61,8 @@ class Emulator:
         rate_limit: requests per second (a number: for the whole domain); None for no limit.
         settings: the switches for what is unknown about the service.
         domain_id: the name of the domain.
+        app_id: the name of the app that may ask for any user's token.
+        private_key: the app's key, as PEM; a new one is made when it is first asked for.
         allow_remote: listen on the given host though other machines may reach it.
         allowed_hosts: further names that may stand in a request's ``Host`` header.
         access_log: log a line for each request to the logger ``pdsclient.emulator`` (INFO),
@@ -59,7 +71,8 @@ class Emulator:
         keepalive_timeout_s: idle connections are closed after this time.
 
     Raises:
-        InvalidRequest: for a host beyond loopback without ``allow_remote``.
+        InvalidRequest: for a host beyond loopback without ``allow_remote``, and for a private
+            key that is none.
     """
 
     def __init__(
@@ -75,6 +88,8 @@ class Emulator:
         rate_limit: RateLimit | float | None = None,
         settings: Settings | None = None,
         domain_id: str = "bj1",
+        app_id: str = "emulator",
+        private_key: str | None = None,
         allow_remote: bool = False,
         allowed_hosts: Sequence[str] = (),
         access_log: bool = False,
@@ -90,6 +105,7 @@ class Emulator:
         self.faults = FaultScript()
         self.requests = RequestLog(request_log_size)
         self.drive_id = _DRIVE_ID
+        self.app_id = app_id
         self.tree: TreeReport | None = None
         self.control_secret = secrets.token_urlsafe(24)
         self._directory = directory
@@ -97,6 +113,7 @@ class Emulator:
         self._keepalive_timeout_s = keepalive_timeout_s
         self._runner: web.ServerRunner | None = None
         self._token_info: TokenInfo | None = None
+        self._key = None if private_key is None else read_private_key(private_key)
         self._service = Service(
             database=database,
             clock=self.clock,
@@ -164,11 +181,19 @@ class Emulator:
         self._service.base_url = f"http://{shown}:{bound}"
 
     def _furnish(self) -> None:
-        """The default user and drive, and the directory's files; on the writing thread."""
+        """The default user, drive and app, and the directory's files; on the writing thread."""
         store = self._service.store
-        if not store.has_drive(self.drive_id):
-            store.put_drive(self.drive_id, owner=_OWNER, drive_name="Default", default=True)
-        self._service.identity.put_user(_OWNER, role="superadmin", default_drive_id=self.drive_id)
+        with store.atomic():
+            if not store.domain():
+                store.change_domain({})
+                store.put_drive(self.drive_id, owner=_OWNER, drive_name="Default", default=True)
+            store.ensure_user(_OWNER, {"role": "superadmin"})
+            if store.app(self.app_id) is None:
+                store.put_app(App(client_id=self.app_id))
+            if self._key is not None:
+                store.add_key(self.app_id, self._key.public)
+        for record in store.users(lambda _: True, after=None, limit=-1)[0]:
+            self._service.identity.note(store.whole_user(record.data))
         if self._directory is not None:
             self.tree = serve_tree(store, self._directory, self.drive_id)
 
@@ -202,9 +227,18 @@ class Emulator:
             user_id: whom it stands for; the default one may do everything.
             role: the user's role from now on.
         """
-        self._service.identity.put_user(user_id, **({"role": role} if role else {}))
-        reply = self._service.identity.sign_in(user_id, ttl_s, Settings())
-        return TokenInfo.parse(reply)
+        identity = self._service.identity
+        changes = {"role": role} if role else {}
+        grant = identity.new_grant(user_id, ttl_s)
+        self._service.post(self._put_grant, grant, changes)
+        user = evolve(identity.seen(user_id), **changes)
+        return TokenInfo.parse(identity.token_reply(grant, user, Settings()))
+
+    def _put_grant(self, grant: Grant, changes: Mapping[str, Any]) -> None:
+        store = self._service.store
+        with store.atomic():
+            store.ensure_user(grant.user_id, changes)
+            store.put_grant(grant)
 
     def issue_share_token(self, share_id: str, ttl_s: float = 7200) -> str:
         """A share token, without asking for the password."""
@@ -212,7 +246,71 @@ class Emulator:
 
     def revoke(self, token: str) -> None:
         """Make an access, refresh or share token worthless; only the server knows."""
-        self._service.identity.revoke(token)
+        store, identity = self._service.store, self._service.identity
+        identity.note_dead(token)
+        self._service.post(identity.revoke, store, token)
+
+    @property
+    def private_key_pem(self) -> str:
+        """The key with which the app `app_id` signs its assertions, as PEM (PKCS#8).
+
+        Unless one was given, it is made here: that takes some tenths of a second of the
+        processor, once in each process.
+        """
+        if self._key is None:
+            self._key = _own_key()
+            self._service.post(self._service.store.add_key, self.app_id, self._key.public)
+        return self._key.pem
+
+    async def register_app(
+        self,
+        client_id: str,
+        *,
+        client_secret: str = "",
+        redirect_uris: Sequence[str] = (),
+        public_key: str | None = None,
+    ) -> None:
+        """Let an app ask for tokens, or change how it may.
+
+        Args:
+            client_id: its name; that of `app_id` changes the app that is there.
+            client_secret: what it has to send for codes and refresh tokens; nothing if empty.
+            redirect_uris: where ``/oauth/authorize`` may send people back to, letter by letter.
+            public_key: takes assertions that its owner signs, as PEM; keys are added to those
+                that the app has.
+
+        Raises:
+            InvalidRequest: the public key is none.
+        """
+        key = None if public_key is None else read_public_key(public_key)
+        app = App(
+            client_id=client_id, client_secret=client_secret, redirect_uris=tuple(redirect_uris)
+        )
+        await self._service.write(self._register, app, key)
+
+    def _register(self, app: App, key: PublicKey | None) -> None:
+        store = self._service.store
+        with store.atomic():
+            known = store.app(app.client_id)
+            store.put_app(evolve(app, keys=known.keys if known else ()))
+            if key is not None:
+                store.add_key(app.client_id, key)
+
+    async def authorization_code(
+        self, user_id: str = _OWNER, *, client_id: str | None = None, redirect_uri: str = ""
+    ) -> str:
+        """A code as ``/oauth/authorize`` gives; the app exchanges it once.
+
+        Args:
+            user_id: who has signed in; made if there is none of that id.
+            client_id: the app; the default one if it is left out.
+            redirect_uri: what has to be sent along with the code.
+        """
+        service = self._service
+        await service.write(service.store.ensure_user, user_id, {})
+        return await service.write(
+            service.new_code, client_id or self.app_id, user_id, redirect_uri
+        )
 
     # ---- switches
 
@@ -316,14 +414,19 @@ class Emulator:
         """Make a file ``available`` or ``uploading``; the latter are not found."""
         await self._change(self._service.store.set_status, drive_id, file_id, status)
 
+    async def put_user(self, user_id: str, **changes: Any) -> None:
+        """Make or change a user: ``role``, ``nick_name``, ``email`` and so on as on the wire."""
+        service = self._service
+        service.identity.note(await service.write(service.store.put_user, user_id, changes))
+
     async def put_drive(
         self, drive_id: str, *, owner: str, default: bool = False, **more: Any
     ) -> None:
         """Make or change a drive; its owner is made if need be."""
         store = self._service.store
         await self._service.write(store.put_drive, drive_id, owner=owner, default=default, **more)
-        changes = {"default_drive_id": drive_id} if default else {}
-        self._service.identity.put_user(owner, **changes)
+        if more.get("owner_type", "user") == "user":
+            await self.put_user(owner)
 
     async def grant(self, drive_id: str, user_id: str) -> None:
         """Let a user into somebody else's drive."""
@@ -354,6 +457,12 @@ class Emulator:
 
     async def _change(self, change: Any, drive_id: str | None, *args: Any) -> None:
         await self._service.write(change, drive_id or self.drive_id, *args)
+
+
+@cache
+def _own_key() -> PrivateKey:
+    """One key for all emulators of a process: it takes longer to make than they live."""
+    return new_key()
 
 
 def _as_limit(limit: RateLimit | float | None) -> RateLimit | None:

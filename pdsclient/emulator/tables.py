@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
+from pdsclient.emulator.blobs import Blobs
 from pdsclient.emulator.handles import Table
 from pdsclient.emulator.rows import Derived, columns, derive, encode
 from pdsclient.emulator.schema import BODY_NAMES, FILE_NAMES, INDEXES
@@ -24,7 +25,7 @@ _GRAMMED: Final = "name_folded || '//'"
 
 
 class Row(NamedTuple):
-    """A file on its way into a table."""
+    """A file on its way into a table; a content that is given becomes its origin."""
 
     number: int
     shelf: int
@@ -68,8 +69,15 @@ class Tables:
 
     stopped = False
 
-    def __init__(self, connection: sqlite3.Connection, table: Table, match_mode: MatchMode) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        table: Table,
+        match_mode: MatchMode,
+        blobs: Blobs,
+    ) -> None:
         self._connection = connection
+        self._blobs = blobs
         self._match_mode: MatchMode = match_mode
         self._name = table.name
         self._body = table.body
@@ -121,11 +129,17 @@ class Tables:
             self._connection.execute(index.sql(self._name, name))
 
     def _add(self, rows: list[Row]) -> None:
-        bodies = [_body(row) for row in rows]
+        bodies = [_body(self._kept(row)) for row in rows]
         files = [self._columns(row) for row in rows]
         with _refusals():
             self._connection.executemany(self._put_file, files)
             self._connection.executemany(self._put_body, bodies)
+
+    def _kept(self, row: Row) -> Row:
+        """The row with its content put away."""
+        if row.content is None:
+            return row
+        return row._replace(content=None, origin=self._blobs.keep(self._connection, row.content))
 
     def _columns(self, row: Row) -> tuple[Any, ...]:
         derived = row.derived or derive(row.wire)
@@ -158,6 +172,12 @@ class Tables:
         self._connection.execute(f"DELETE FROM {self._name} WHERE id = ?", (number,))
         self._connection.execute(f"DELETE FROM {self._body} WHERE id = ?", (number,))
 
+    def erase(self, number: int) -> None:
+        """Delete one file for good, with its revisions and uploads."""
+        self.remove(number)
+        self._connection.execute("DELETE FROM revision WHERE file = ?", (number,))
+        self._connection.execute("DELETE FROM upload WHERE file = ?", (number,))
+
     def _forget_name(self, number: int) -> None:
         # A contentless index must be told what it holds in order to delete it.
         self._connection.execute(
@@ -178,5 +198,4 @@ def _body(row: Row) -> tuple[Any, ...]:
         wire.get("trashed_at"),
         extras,
         row.origin,
-        row.content,
     )

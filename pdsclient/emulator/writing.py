@@ -12,6 +12,8 @@ import msgspec
 
 from pdsclient._clock import Clock
 from pdsclient._times import render_time
+from pdsclient.emulator.blobs import Blobs
+from pdsclient.emulator.deltas import Log
 from pdsclient.emulator.handles import FILES, LAGGED
 from pdsclient.emulator.loading import Load, drive_number
 from pdsclient.emulator.rows import (
@@ -28,6 +30,8 @@ from pdsclient.errors import InvalidRequest
 from pdsclient.query import MatchMode
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
+# A load of more files is not in the log of changes.
+_LOGGED: Final = 500
 
 
 class Missing(LookupError):
@@ -45,13 +49,15 @@ class Files:
         domain_id: str,
         index_delay_s: float,
         match_mode: MatchMode,
+        blobs: Blobs,
     ) -> None:
         self._connection = connection
         self._clock = clock
         self._domain_id = domain_id
         self._delay_s = index_delay_s
-        self._tables = Tables(connection, FILES, match_mode)
-        self._lagged = Tables(connection, LAGGED, match_mode)
+        self._log = Log(connection)
+        self._tables = Tables(connection, FILES, match_mode, blobs)
+        self._lagged = Tables(connection, LAGGED, match_mode, blobs)
 
     def stop(self) -> None:
         """End a load that is under way; from any thread, and for good."""
@@ -64,6 +70,7 @@ class Files:
             load = Load(self._connection, self._domain_id, self._now(), before, drive_id)
             self._tables.load(load.rows(rows), unindexed=load.learn_folders)
             self._changed_above(before)
+            self._log_added(before)
         return load.file_ids
 
     def add_synthetic(self, drive_id: str, count: int, seed: int) -> None:
@@ -102,58 +109,47 @@ class Files:
             self._store(row)
             if "status" in changes:
                 self._reshelve(abs(row.shelf), file_id)
+            if row.wire["status"] == "available":
+                self.log(_op(changes), row.number)
 
     def seen_again(self, drive_id: str, file_id: str, origin: Origin) -> None:
         """A served file has changed on the disk: its size, time and revision are new."""
+        self.fill(drive_id, file_id, origin.encode(), checked(origin.members(file_id)))
+
+    def fill(self, drive_id: str, file_id: str, origin: str, members: Mapping[str, Any]) -> None:
+        """Give a file other bytes, or its first ones; `members` say what is true of them."""
         with self.transaction():
             row = self._row(drive_id, file_id)
-            for name in ("content_hash", "content_hash_name", "crc64_hash"):
+            op = "overwrite" if row.wire["status"] == "available" else "create"
+            for name in ("content_hash", "content_hash_name", "crc64_hash", "upload_id"):
                 row.wire.pop(name, None)
-            row.wire.update(checked(origin.members(file_id)))
-            self._store(row._replace(origin=origin.encode()))
-
-    def move(self, drive_id: str, file_id: str, to_parent_file_id: str) -> None:
-        """Put a file or folder into another folder of its drive."""
-        with self.transaction():
-            row = self._row(drive_id, file_id)
-            drive = abs(row.shelf)
-            if to_parent_file_id != ROOT:
-                target = self._row(drive_id, to_parent_file_id)
-                if target.wire["type"] != "folder":
-                    raise InvalidRequest(f"to_parent_file_id: {to_parent_file_id} is not a folder")
-                if to_parent_file_id == file_id or file_id in self._above(target.number):
-                    raise InvalidRequest("to_parent_file_id: it lies in the folder to be moved")
-            row.wire.update(parent_file_id=to_parent_file_id, updated_at=self._now())
-            self._store(row)
-            self._reshelve(drive, file_id)
-
-    def trash(self, drive_id: str, file_id: str) -> None:
-        """Put a file or folder into the recycle bin."""
-        with self.transaction():
-            row = self._row(drive_id, file_id)
-            row.wire["trashed_at"] = self._now()
-            self._store(row)
+            row.wire.update(members)
+            self._store(row._replace(origin=origin))
             self._reshelve(abs(row.shelf), file_id)
+            self.log(op, row.number)
 
-    def restore(self, drive_id: str, file_id: str) -> None:
-        """Take it out again; to the root if its folder is in the bin itself."""
-        with self.transaction():
-            row = self._row(drive_id, file_id)
-            row.wire.pop("trashed_at", None)
-            drive = abs(row.shelf)
-            if not self._is_open(drive, row.wire["parent_file_id"]):
-                row.wire["parent_file_id"] = ROOT
-            self._store(row)
-            self._reshelve(drive, file_id)
+    def log(self, op: str, number: int, before: Iterable[str] = ()) -> None:
+        """Note a change for ``file/list_delta``; see ``deltas``.
 
-    def delete(self, drive_id: str, file_id: str) -> None:
-        """Delete for good, with everything below."""
-        with self.transaction():
-            row = self._row(drive_id, file_id)
-            numbers = [number for number, _, _ in self._subtree(abs(row.shelf), file_id)]
-            for number in numbers:
-                self._tables.remove(number)
-                self._gone(number)
+        Args:
+            op: what happened.
+            number: the file's.
+            before: the folders that it lay in before, if it lies in others now.
+        """
+        self._log.add(op, number, [*before, *self._above(number)[1:], ROOT])
+
+    def _log_created(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self.log("create", number)
+
+    def _log_added(self, before: int) -> None:
+        """Note the files behind this number, if they are few: a bulk load is not a change."""
+        last = self._last_number()
+        if last - before <= _LOGGED:
+            added = self._connection.execute(
+                "SELECT id FROM file WHERE id > ? AND shelf > 0 ORDER BY id", (before,)
+            )
+            self._log_created([number for (number,) in added])
 
     def catch_up(self) -> None:
         """Let search know of all changes that are due."""
@@ -181,7 +177,10 @@ class Files:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of what happens inside, or nothing."""
+        """All of what happens inside, or nothing; inside another one, part of that."""
+        if self._connection.in_transaction:
+            yield
+            return
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -209,17 +208,28 @@ class Files:
         return None if row is None else int(row[0])
 
     def _row(self, drive_id: str, file_id: str) -> Row:
-        row = self._connection.execute(
-            "SELECT f.id, f.shelf, b.json, b.extras, b.content, b.origin "
-            "FROM drive d JOIN file f ON f.drive = d.id JOIN body b ON b.id = f.id "
-            "WHERE d.drive_id = ? AND f.file_id = ?",
-            (drive_id, file_id),
-        ).fetchone()
+        row = self._row_where("d.drive_id = ? AND f.file_id = ?", drive_id, file_id)
         if row is None:
             raise Missing(f"drive {drive_id} has no file {file_id}")
-        number, shelf, json, extras, content, origin = row
+        return row
+
+    def _numbered(self, number: int) -> Row:
+        row = self._row_where("f.id = ?", number)
+        assert row is not None, "only numbers of rows that are there are asked for"
+        return row
+
+    def _row_where(self, where: str, *values: str | int) -> Row | None:
+        found = self._connection.execute(
+            "SELECT f.id, f.shelf, b.json, b.extras, b.origin "
+            "FROM drive d JOIN file f ON f.drive = d.id JOIN body b ON b.id = f.id "
+            f"WHERE {where}",
+            values,
+        ).fetchone()
+        if found is None:
+            return None
+        number, shelf, json, extras, origin = found
         wire = _decode(json) | (_decode(extras) if extras else {})
-        return Row(number, shelf, wire, content, origin)
+        return Row(number, shelf, wire, origin=origin)
 
     def _store(self, row: Row) -> None:
         self._tables.put(row)
@@ -292,6 +302,15 @@ _FIXED: Final = frozenset(
     {"domain_id", "drive_id", "file_id", "origin", "parent_file_id", "path", "trashed_at", "type"}
 )
 _NEEDED: Final = frozenset({"created_at", "hidden", "name", "starred", "status", "updated_at"})
+
+
+def _op(changes: Mapping[str, Any]) -> str:
+    """What the log of changes calls them."""
+    if "status" in changes:
+        return "create"
+    if "content" in changes:
+        return "overwrite"
+    return "rename" if "name" in changes else "update"
 
 
 def _with_content(row: Row, content: object) -> Row:

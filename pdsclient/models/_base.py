@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -21,12 +21,20 @@ T = TypeVar("T")
 _MOST_COLUMNS = 6
 
 
-def listed() -> Any:
+def listed(name: str | None = None) -> Any:
     """The default of a field that holds a list: it reads ``[]``.
 
     Nothing is stored, so that a page of files does not make hundreds of empty lists.
+
+    Args:
+        name: what the field is called in replies; its own name if left out.
     """
-    return msgspec.field(default=None)
+    return msgspec.field(default=None, name=name)
+
+
+def absent(name: str) -> Any:
+    """The default of a field that is called otherwise in replies."""
+    return msgspec.field(default=None, name=name)
 
 
 # gc=False: plain data makes no cycles, and the thousands of files that a bulk search holds at a
@@ -47,15 +55,18 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     def __init_subclass__(cls, **config: Any) -> None:
         super().__init_subclass__(**config)
-        namespace = vars(sys.modules[cls.__module__])
-        for name in cls.__annotations__.keys() & vars(cls).keys():
-            slot = vars(cls)[name]
-            if not hasattr(slot, "__objclass__"):
+        # A model may hold others of its kind.
+        namespace = vars(sys.modules[cls.__module__]) | {cls.__name__: cls}
+        inherited = getattr(cls.__base__, "__struct_fields__", ())
+        for name, declared in cls.__annotations__.items():
+            slot = vars(cls).get(name)
+            if not hasattr(slot, "__objclass__") and name not in inherited:
                 continue
-            declared = cls.__annotations__[name]
             kind = kind_of(declared, namespace)
             # The attribute reads the declared type; msgspec is told of the slot's.
             cls.__annotations__[name] = kind.stored
+            if slot is None:  # declared anew, under another name on the wire; read as before
+                continue
             reader = kind.reader(slot.__get__, f"{cls.__name__}.{name}")
             reader.__annotations__["return"] = declared
             setattr(cls, name, property(reader))
@@ -153,7 +164,14 @@ def _plain(value: Any, include_urls: bool) -> Any:
 
 
 class Page(Model, Generic[T], frozen=True, kw_only=True, dict=True, gc=True):
-    """One page of a listing."""
+    """One page of a listing.
+
+    Where a reply calls its rows or its marker otherwise, the subclass says so
+    (``items: list[X] = listed("uploaded_parts")``), and ``__asking__`` how to ask for what follows.
+    """
+
+    __asking__: ClassVar[tuple[str, Callable[[str], object]]] = ("marker", str)
+    """The parameter that takes the marker, and the form it takes it in."""
 
     items: list[T] = msgspec.field(default_factory=list)
     """What was found. A page may have fewer than asked for, or none, and not be the last."""
@@ -180,9 +198,7 @@ class Page(Model, Generic[T], frozen=True, kw_only=True, dict=True, gc=True):
             DecodeError: the reply cannot be read on from: no list, or no usable marker.
         """
         items, marker, *_ = msgspec.structs.astuple(self)
-        for kind in set(map(type, items)) if isinstance(items, list) else {type(items or None)}:
-            if not issubclass(kind, (Model, type(None))):
-                raise DecodeError("the items of the page are not a list of objects")
+        check_rows(items)
         if not isinstance(marker, (str, int, type(None))) or isinstance(marker, bool):
             raise DecodeError("the next_marker of the page is not a text")
         msgspec.structs.force_setattr(self, "_body", body)
@@ -202,6 +218,13 @@ class Page(Model, Generic[T], frozen=True, kw_only=True, dict=True, gc=True):
 
     def _note(self) -> str:
         return "more pages follow" if self.has_more else "the last page"
+
+
+def check_rows(rows: object) -> None:
+    """Raise DecodeError unless it is a list of objects, or nothing."""
+    for kind in set(map(type, rows)) if isinstance(rows, list) else {type(rows or None)}:
+        if not issubclass(kind, (Model, type(None))):
+            raise DecodeError("the items of the page are not a list of objects")
 
 
 def _columns(item: Model) -> Sequence[str]:

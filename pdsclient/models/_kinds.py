@@ -91,6 +91,24 @@ class ListKind(Kind):
         return read
 
 
+class MapKind(Kind):
+    """A map; its values are read one by one, and each reading makes a new map."""
+
+    def __init__(self, item: Kind) -> None:
+        stored: Any = dict[str, item.stored] | list[Any] | str | int | float | bool | None  # type: ignore[name-defined]
+        super().__init__("a map", type(None), self._read_values, stored)
+        self.item = item
+
+    def _read_values(self, raw: Any) -> dict[str, Any]:
+        if not isinstance(raw, Mapping):
+            raise TypeError
+        exact, convert = self.item.exact, self.item.convert
+        return {
+            key: one if one is None or type(one) is exact else convert(one)
+            for key, one in raw.items()
+        }
+
+
 class PageItems(ListKind):
     """The items of a page; their model is a type variable, and the page has checked them."""
 
@@ -197,6 +215,8 @@ def kind_of(annotation: str, namespace: Mapping[str, Any]) -> Kind:
 def _single(name: str, namespace: Mapping[str, Any]) -> Kind:
     if name in _NAMED:
         return _NAMED[name]
+    if name.startswith("dict[str, "):
+        return MapKind(_single(name[10:-1], namespace))
     model: Any = namespace[name]
     stored = model | list[Any] | str | int | float | bool | None
     return Kind("an object", model, _misfit, stored)

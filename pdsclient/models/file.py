@@ -1,49 +1,22 @@
-"""Files: replies and requests of ``client.file``."""
+"""Files as replies describe them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pdsclient.models._base import Model, Page, listed
-from pdsclient.models._request import (
-    Choice,
-    Flag,
-    Id,
-    ListOf,
-    MapOf,
-    Part,
-    Request,
-    SearchOrder,
-    SearchQuery,
-    Text,
-    Whole,
-    optional,
-    request,
-    required,
-)
-
-if TYPE_CHECKING:
-    from pdsclient.query import OrderBy, OrderTerm, Query
 
 __all__ = [
-    "DownloadUrl",
     "FaceThumbnail",
     "File",
     "FileDirSizeInfo",
     "FilePage",
-    "GetDownloadUrlRequest",
-    "GetFileRequest",
     "ImageMediaMetadata",
-    "ImageProcess",
     "ImageQuality",
     "InvestigationInfo",
     "InvestigationInfoVideoDetail",
     "InvestigationInfoVideoDetailBlockFrames",
-    "ListFileRequest",
-    "ScanFileRequest",
-    "SearchFileRequest",
     "SystemTag",
     "VideoMediaAudioStream",
     "VideoMediaMetadata",
@@ -392,214 +365,3 @@ class FilePage(Page[File], frozen=True, kw_only=True):
     def _note(self) -> str:
         total = "" if self.total_count is None else f"{self.total_count} hits in all, "
         return total + super()._note()
-
-
-class DownloadUrl(Model, frozen=True, kw_only=True):
-    """Where a file's content can be had for a while, without a token (pds-service.md 11.1)."""
-
-    __urls__: ClassVar[frozenset[str]] = frozenset({
-        "cdn_url",
-        "internal_url",
-        "streams_url",
-        "url",
-    })  # fmt: skip
-
-    cdn_url: str | None = None
-    """Presigned URL through the content delivery network."""
-    content_hash: str | None = None
-    """Hash of the content in upper-case hex."""
-    content_hash_name: str | None = None
-    """``sha1`` or ``sha256``."""
-    crc64_hash: str | None = None
-    """CRC-64/XZ of the content as decimal text, unsigned."""
-    expiration: datetime | None = None
-    """When the URLs expire; a transfer under way is not cut."""
-    internal_url: str | None = None
-    """Presigned URL for inside the vendor's network."""
-    method: str | None = None
-    """HTTP method that the URLs are signed for."""
-    size: int | None = None
-    """Bytes."""
-    streams_url: dict[str, str] | None = None
-    """Presigned URLs of the streams of a live photo."""
-    url: str | None = None
-    """Presigned URL; use it as it is, its query is signed."""
-
-
-@request
-class ImageProcess(Part):
-    """How thumbnails are made, in the rules of OSS image processing."""
-
-    image_thumbnail_process: str | None = optional(Text(4096))
-    """Of pictures; default ``image/resize,m_fill,h_128,w_128,limit_0``."""
-    office_thumbnail_process: str | None = optional(Text(4096))
-    """Of documents, applied to a picture of the page; same default."""
-    video_thumbnail_process: str | None = optional(Text(4096))
-    """Of videos; default ``video/snapshot,t_1000,f_jpg,w_0,h_0,m_fast,ar_auto``."""
-
-
-# pds-service.md 4.2: at most 5 keys.
-_THUMBNAILS = MapOf(ImageProcess, most=5)
-_URL_EXPIRY = Whole(10, 14_400)
-_PAGE_LIMIT = Whole(1, 100)
-_FILE_ID = Id(50)
-
-
-@request
-class SearchFileRequest(Request):
-    """Files that a condition holds for, also in several drives; never trashed files.
-
-    ``drive_id`` or ``drive_id_list`` is needed; with both, ``drive_id`` wins. The index lags
-    behind changes by seconds. Source: seed-file-search.txt, pds-service.md 5.
-    """
-
-    one_of: ClassVar[tuple[str, ...]] = ("drive_id", "drive_id_list")
-
-    drive_id: str | None = optional(Id(64))
-    """The drive to search."""
-    drive_id_list: Sequence[str] | None = optional(ListOf(Id(64), most=10))
-    """Up to 10 drives to search."""
-    fields: str | None = optional(Text(4096))
-    """Comma list of further fields, such as ``dir_size``, ``id_path``, ``url``; or ``*``."""
-    image_thumbnail_process: str | None = optional(Text(4096))
-    """Rule for thumbnails of pictures; ``thumbnail_processes`` replaces it."""
-    image_url_process: str | None = optional(Text(4096))
-    """Rule for the URL of pictures."""
-    limit: int | None = optional(_PAGE_LIMIT)
-    """Files in a page, 1-100; the service's default is 50. It may send fewer."""
-    marker: str | None = optional(Text.marker())
-    """Where to go on; ``query`` is ignored with it."""
-    order_by: OrderBy | OrderTerm | Sequence[OrderTerm] | str | None = optional(
-        SearchOrder(default="created_at DESC,name ASC")
-    )
-    """Up to 5 sort keys, 128 characters; ``created_at DESC,name ASC`` when left out."""
-    query: Query | str = required(SearchQuery())
-    """The condition, up to 4,096 characters."""
-    recursive: bool | None = optional(Flag())
-    """Search below the ``parent_file_id`` of the query too."""
-    referer: str | None = optional(Text(4096))
-    """Passed on to the signing of URLs."""
-    return_total_count: bool | None = optional(Flag())
-    """Have ``total_count`` filled in."""
-    thumbnail_processes: Mapping[str, ImageProcess | Mapping[str, str]] | None = optional(
-        _THUMBNAILS
-    )
-    """Up to 5 kinds of thumbnails, under keys that the reply uses again."""
-    url_expire_sec: int | None = optional(_URL_EXPIRY)
-    """Life of the URLs in the reply: seconds, 10-14,400; default 900."""
-    video_thumbnail_process: str | None = optional(Text(4096))
-    """Rule for thumbnails of videos; ``thumbnail_processes`` replaces it."""
-
-
-@request
-class ListFileRequest(Request):
-    """What lies directly in a folder. Source: pds-service.md 6.1."""
-
-    one_of: ClassVar[tuple[str, ...]] = ("drive_id", "share_id")
-
-    all: bool | None = optional(Flag())
-    """Not described by the vendor."""
-    category: Literal["app", "zip", "image", "doc", "video", "audio", "others"] | None = optional(
-        Choice(("app", "zip", "image", "doc", "video", "audio", "others"))
-    )
-    """Only this category."""
-    drive_id: str | None = optional(Id(64))
-    """The drive; or give ``share_id``."""
-    fields: str | None = optional(Text(4096))
-    """Comma list of further fields, such as ``url``, ``dir_size``, ``user_tags``; or ``*``."""
-    image_thumbnail_process: str | None = optional(Text(4096))
-    """Rule for thumbnails of pictures; ``thumbnail_processes`` replaces it."""
-    image_url_process: str | None = optional(Text(4096))
-    """Rule for the URL of pictures."""
-    limit: int | None = optional(_PAGE_LIMIT)
-    """Files in a page, 1-100. The service may send fewer."""
-    marker: str | None = optional(Text.marker())
-    """Where to go on."""
-    order_by: Literal["created_at", "updated_at", "size", "name"] | None = optional(
-        Choice(("created_at", "updated_at", "size", "name"))
-    )
-    """Sort key; documented default ``created_at``, best given."""
-    order_direction: Literal["ASC", "DESC"] | None = optional(Choice(("ASC", "DESC")))
-    """Direction of the sort key; documented default ``ASC``, best given."""
-    parent_file_id: str = required(_FILE_ID)
-    """The folder; ``root`` is the top."""
-    share_id: str | None = optional(Id(64))
-    """The share, instead of ``drive_id``, together with a share token."""
-    starred: bool | None = optional(Flag())
-    """Only favourites, or only others."""
-    status: Literal["available", "uploading"] | None = optional(Choice(("available", "uploading")))
-    """Default ``available``."""
-    thumbnail_processes: Mapping[str, ImageProcess | Mapping[str, str]] | None = optional(
-        _THUMBNAILS
-    )
-    """Up to 5 kinds of thumbnails, under keys that the reply uses again."""
-    type: Literal["file", "folder"] | None = optional(Choice(("file", "folder")))
-    """Only files or only folders."""
-    url_expire_sec: int | None = optional(_URL_EXPIRY)
-    """Life of the URLs in the reply: seconds, 10-14,400; default 900."""
-    video_thumbnail_process: str | None = optional(Text(4096))
-    """Rule for thumbnails of videos; ``thumbnail_processes`` replaces it."""
-
-
-@request
-class GetFileRequest(Request):
-    """A file as it is now. Source: pds-service.md 6.4."""
-
-    one_of: ClassVar[tuple[str, ...]] = ("drive_id", "share_id")
-
-    drive_id: str | None = optional(Id(64))
-    """The drive; or give ``share_id``."""
-    fields: str | None = optional(Text(4096))
-    """Comma list of further fields, or ``*``; ``dir_size`` must be named in any case."""
-    file_id: str = required(_FILE_ID)
-    """The file."""
-    image_thumbnail_process: str | None = optional(Text(4096))
-    """Rule for thumbnails of pictures; ``thumbnail_processes`` replaces it."""
-    image_url_process: str | None = optional(Text(4096))
-    """Rule for the URL of pictures."""
-    share_id: str | None = optional(Id(64))
-    """The share, instead of ``drive_id``, together with a share token."""
-    thumbnail_processes: Mapping[str, ImageProcess | Mapping[str, str]] | None = optional(
-        _THUMBNAILS
-    )
-    """Up to 5 kinds of thumbnails, under keys that the reply uses again."""
-    url_expire_sec: int | None = optional(_URL_EXPIRY)
-    """Life of the URLs in the reply: seconds, 10-14,400; default 900."""
-    video_thumbnail_process: str | None = optional(Text(4096))
-    """Rule for thumbnails of videos; ``thumbnail_processes`` replaces it."""
-
-
-@request
-class ScanFileRequest(Request):
-    """Every file of a drive, in no order. Source: pds-service.md 6.4."""
-
-    drive_id: str = required(Id(64))
-    """The drive."""
-    fields: str | None = optional(Text(4096))
-    """Comma list of fields, or ``*``; without it even the name is missing."""
-    limit: int | None = optional(_PAGE_LIMIT)
-    """Files in a page, 1-100; the service's default is 50."""
-    marker: str | None = optional(Text.marker())
-    """Where to go on."""
-
-
-@request
-class GetDownloadUrlRequest(Request):
-    """Where a file's content can be had without a token. Source: pds-service.md 11.1."""
-
-    one_of: ClassVar[tuple[str, ...]] = ("drive_id", "share_id")
-
-    drive_id: str | None = optional(Id(64))
-    """The drive; or give ``share_id``."""
-    expire_sec: int | None = optional(Whole(1, 115_200))
-    """Life of the URLs: seconds, 1-115,200 (32 hours); default 900."""
-    file_id: str = required(_FILE_ID)
-    """The file; folders have no content."""
-    file_name: str | None = optional(Text(1024, in_bytes=True))
-    """Name that a browser saves it under, up to 1,024 bytes."""
-    response_content_type: str | None = optional(Text(1024, ascii=True))
-    """``Content-Type`` that the download answers with."""
-    revision_id: str | None = optional(Id(64))
-    """A version; the current one when left out."""
-    share_id: str | None = optional(Id(64))
-    """The share, instead of ``drive_id``, together with a share token."""

@@ -13,11 +13,13 @@ from pdsclient.query.fields import Field, FieldSet
 from pdsclient.query.files import FILE_FIELDS, F
 from pdsclient.query.order import OrderBy, OrderTerm
 from pdsclient.query.parser import parse_order_by, parse_query
+from pdsclient.query.shares import SHARE_FIELDS, S
 from pdsclient.query.values import Kind
 from pdsclient.query.wire import as_order_by, as_query, check_query, comparisons
 
 __all__ = [
     "FILE_FIELDS",
+    "SHARE_FIELDS",
     "And",
     "Comparison",
     "F",
@@ -31,6 +33,7 @@ __all__ = [
     "OrderBy",
     "OrderTerm",
     "Query",
+    "S",
     "as_order_by",
     "as_query",
     "check_query",

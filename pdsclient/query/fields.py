@@ -28,9 +28,10 @@ class Field:
         repeated: True if a file can have several values, and any of them may match.
         by_terms: True if ``match`` looks for each word by itself.
         added: True if the vendor's table of query fields lacks it (pds-service.md 5.4 has it).
+        builder: what it is an attribute of, for messages: ``F``, or ``S`` for share links.
     """
 
-    __slots__ = ("added", "by_terms", "choices", "name", "paths", "repeated")
+    __slots__ = ("added", "builder", "by_terms", "choices", "name", "paths", "repeated")
 
     kind: ClassVar[Kind]
     ops: ClassVar[frozenset[Op]]
@@ -44,6 +45,7 @@ class Field:
         repeated: bool = False,
         by_terms: bool = False,
         added: bool = False,
+        builder: str = "F",
     ) -> None:
         self.name = field_name(name)
         self.choices = choices
@@ -51,6 +53,7 @@ class Field:
         self.repeated = repeated
         self.by_terms = by_terms
         self.added = added
+        self.builder = builder
 
     def compare(self, op: Op, value: object) -> Comparison:
         """The condition ``field op value``, checked against the field's type."""
@@ -98,19 +101,19 @@ class Field:
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        return f"F.{self.name}"
+        return f"{self.builder}.{self.name}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (type(self), self.name)
+        return _restored, (type(self), self.name, self.builder)
 
     def __bool__(self) -> NoReturn:
         raise InvalidRequest(
             f"{self.name} has no truth value: combine conditions with & and | and negate with ~, "
-            f"and write F.{self.name}.in_([...]) instead of in"
+            f"and write {self!r}.in_([...]) instead of in"
         )
 
     def __contains__(self, item: object) -> NoReturn:
-        raise InvalidRequest(f"write F.{self.name}.match('text') or .in_([...]) instead of in")
+        raise InvalidRequest(f"write {self!r}.match('text') or .in_([...]) instead of in")
 
     if not TYPE_CHECKING:
         # Type checkers know that the fields below lack these; at run time they get a message.
@@ -127,10 +130,11 @@ class Field:
             self.check_op(Op.GE)
 
 
-def _restored(kind: type[Field], name: str) -> Field:
+def _restored(kind: type[Field], name: str, builder: str = "F") -> Field:
     from pdsclient.query.files import FILE_FIELDS
+    from pdsclient.query.shares import SHARE_FIELDS
 
-    known = FILE_FIELDS.get(name)
+    known = (SHARE_FIELDS if builder == "S" else FILE_FIELDS).get(name)
     return known if known is not None and type(known) is kind else kind(name)
 
 
@@ -250,6 +254,24 @@ class ExactField(_Equality[str]):
     kind = Kind.STRING
 
 
+class ChoiceField(_OneOf[str]):
+    """A STRING that has one of a few values."""
+
+    __slots__ = ()
+
+    kind = Kind.STRING
+    ops = frozenset({Op.EQ, Op.IN})
+
+
+class MatchField(_Match):
+    """A STRING that takes ``match`` only."""
+
+    __slots__ = ()
+
+    kind = Kind.STRING
+    ops = frozenset({Op.MATCH})
+
+
 class CustomField(TextField, Sortable):
     """A STRING that the table does not list: every operator that a STRING can have."""
 
@@ -272,12 +294,18 @@ class DoubleField(_Range[float], Sortable):
     kind = Kind.DOUBLE
 
 
-class DateField(_Range[DateValue], Sortable):
+class MomentField(_Range[DateValue]):
     """A moment in whole seconds: an aware datetime, a date (its midnight in UTC), or text."""
 
     __slots__ = ()
 
     kind = Kind.DATE
+
+
+class DateField(MomentField, Sortable):
+    """A moment that can be sorted by."""
+
+    __slots__ = ()
 
 
 class BoolField(_Equality[bool], Query):

@@ -130,9 +130,7 @@ def _terms(item: object, fields: FieldSet) -> tuple[OrderTerm, ...]:
     if isinstance(item, str):
         return parse_order_by(item, fields=fields).terms
     if isinstance(item, Field):
-        raise InvalidRequest(
-            f"order_by needs a direction: write F.{item.name}.asc() or F.{item.name}.desc()"
-        )
+        raise InvalidRequest(f"order_by needs a direction: write {item!r}.asc() or {item!r}.desc()")
     raise InvalidRequest(
         "order_by takes terms such as F.size.desc(), a list of them, or text such as "
         f"'created_at DESC,name ASC', not a {type(item).__name__}"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from blockbuster import blockbuster_ctx
 
-from pdsclient.auth import ShareTokenSource, Token, TokenSource
+from pdsclient._sources import ShareTokenSource, Token, TokenSource
 from pdsclient.tokens import TokenInfo
 
 TRUE_START = 1_700_000_000.0

@@ -22,7 +22,7 @@ CALLS_PER_TOKEN = 40
 WORKER = """
 import asyncio, json, random, sys
 from pdsclient._clock import SystemClock
-from pdsclient.auth import TokenSource
+from pdsclient._sources import TokenSource
 from pdsclient.token_store import FileTokenStore
 
 async def main(path, port, name):

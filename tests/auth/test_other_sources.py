@@ -7,7 +7,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from pdsclient.auth import ProvidedTokenSource
+from pdsclient._sources import ProvidedTokenSource
 from pdsclient.errors import AuthError, InvalidRequest, RefreshFailed
 from pdsclient.tokens import TokenInfo
 

@@ -17,7 +17,7 @@ import pytest
 
 import pdsclient._exchange
 from pdsclient._clock import SystemClock
-from pdsclient.auth import TokenSource
+from pdsclient._sources import TokenSource
 from pdsclient.errors import AuthError, InvalidRequest, RateLimited, RefreshFailed
 from pdsclient.tokens import TokenInfo
 

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pdsclient.auth import Token
+from pdsclient._sources import Token
 from pdsclient.errors import AuthError, RateLimited, RefreshFailed
 from pdsclient.tokens import TokenInfo
 

@@ -45,6 +45,13 @@ Cli = Callable[..., Outcome]
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
 
 
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs these tests may have a domain of their own."""
+    for name in [name for name in os.environ if name.startswith("PDS_")]:
+        monkeypatch.delenv(name)
+
+
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """Calls the command line in this process."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 
 import pdsclient
@@ -46,7 +46,8 @@ def blocks() -> list[Any]:
 @pytest.fixture
 async def emulator() -> AsyncIterator[Emulator]:
     """A domain with a few files for the documents to find."""
-    async with Emulator() as emulator:
+    async with Emulator(app_id="my-app") as emulator:
+        await emulator.register_app("my-app", redirect_uris=["https://example.com/back"])
         await emulator.add_files(
             {"path": f"reports/report-{n}.{extension}", "size": n * 4_000_000}
             for n in range(3)
@@ -71,15 +72,23 @@ async def test_block_runs(
     """The block does what it says against the emulator, as it stands."""
     monkeypatch.chdir(tmp_path)
     token = emulator.token_info
+    monkeypatch.setenv("PDS_API_ENDPOINT", emulator.api_endpoint)
+    monkeypatch.setenv("PDS_ACCESS_TOKEN", token.access_token)
+    lay_down_key(emulator)
 
     async def token_function() -> Any:
         return emulator.issue_token()
+
+    async def browser(url: str) -> str:
+        async with ClientSession() as session, session.get(url, allow_redirects=False) as answer:
+            return answer.headers["Location"]
 
     async with AsyncPDSClient(api_endpoint=emulator.api_endpoint, token_info=token) as client:
         names = {
             "__name__": "block",
             "access_token": token.access_token,
             "ask_vault": token_function,
+            "browser": browser,
             "client": client,
             "client_secret": "",
             "emulator": emulator,
@@ -90,6 +99,13 @@ async def test_block_runs(
         await run(source.replace(ENDPOINT, emulator.api_endpoint), names)
         await ask_service(names.get("app"))
         await close(names["client"], unless=client)
+
+
+def lay_down_key(emulator: Emulator) -> None:
+    """The key of the emulator's application, as the documents name it."""
+    path = Path("key.pem")
+    path.touch(mode=0o600)
+    path.write_text(emulator.private_key_pem)
 
 
 async def ask_service(app: web.Application | None) -> None:

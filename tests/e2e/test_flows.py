@@ -178,7 +178,7 @@ class TestFiles:
     async def test_an_operation_that_is_not_emulated_says_so(self, world):
         """Through ``post_api``, which reaches every path."""
         with pytest.raises(BadRequest) as caught:
-            await world.client.post_api("/file/create", {**world.drive, "name": "x"})
+            await world.client.post_api("/image/list_tags", {**world.drive})
         assert caught.value.code == "OperationNotSupport"
 
 

@@ -18,7 +18,7 @@ NUMBERS = {"index_delay_s": (60.0,), "result_window": (3, 100), "marker_life_s":
 
 
 def choices(name: str, hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if get_origin(hint) is Literal else NUMBERS[name]
+    return get_args(hint) if get_origin(hint) is Literal else NUMBERS.get(name, (60,))
 
 
 CHOICES = {name: choices(name, hint) for name, hint in get_type_hints(Settings).items()}

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pdsclient._clock import SystemClock
 from pdsclient.emulator import tables
+from pdsclient.emulator.blobs import Blobs
 from pdsclient.emulator.schema import INDEXES, Database, prepare
 from pdsclient.emulator.store import Store
 from pdsclient.emulator.tables import Stopped
@@ -184,6 +185,7 @@ def test_a_full_database_is_said(tmp_path: Path, pages: int) -> None:
         domain_id="bj1",
         index_delay_s=0,
         match_mode="substring",
+        blobs=Blobs(None),
     )
     with pytest.raises(InvalidRequest, match="database: there is no room for more"):
         files.add_synthetic("1", 2000, 1)

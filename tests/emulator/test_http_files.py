@@ -265,13 +265,15 @@ async def test_a_served_directory(run, tmp_path):
 
 
 async def test_a_database_file_keeps_files(run, tmp_path):
-    """What was stored in a file is there after a restart; tokens are not."""
+    """What was stored in a file is there after a restart, and tokens and URLs are still good."""
     async with run(database=tmp_path / "pds.db") as api:
         file_id = await put(api)
         token = api.emulator.token_info.access_token
+        url = (await url_of(api, file_id))["url"].partition("/data/")[2]
     async with run(database=tmp_path / "pds.db") as api:
         assert (await get(api, file_id)).status == 200
-        assert (await api.post("/drive/get", {"drive_id": "1"}, token=token)).status == 401
+        assert (await api.post("/drive/get", {"drive_id": "1"}, token=token)).status == 200
+        assert (await api.send("GET", f"/data/{url}")).body == CONTENT
 
 
 async def test_failures_of_the_emulator_are_500(api, monkeypatch, caplog):

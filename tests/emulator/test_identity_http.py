@@ -134,10 +134,17 @@ async def test_token_endpoint_checks(api):
         "InvalidParameterMissing.RefreshToken"
     )
     assert await code(base | {"grant_type": "magic"}) == "InvalidParameterNotSupported.GrantType"
-    for grant in ("authorization_code", "code"):
-        assert await code(base | {"grant_type": grant, "code": "x"}) == "InvalidParameter.Code"
-    jwt = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": "x"}
-    assert await code(base | jwt) == "InvalidParameter.Assertion"
+    grants = [
+        ("authorization_code", "code", "Code"),
+        ("code", "code", "Code"),
+        ("urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion", "Assertion"),
+    ]
+    own = {"client_id": api.emulator.app_id}
+    for grant, name, suffix in grants:
+        form = {"grant_type": grant}
+        assert await code(own | form) == f"InvalidParameterMissing.{suffix}"
+        assert await code(own | form | {name: "x"}) == f"InvalidParameter.{suffix}"
+        assert await code(base | form | {name: "x"}) == "InvalidParameter.ClientId"
 
 
 async def test_token_endpoint_wants_a_form(api):

@@ -114,7 +114,7 @@ class Target:
         assert self._session is not None
         token = self._emulator.token_info.access_token
         headers = {"Authorization": f"Bearer {token}"}
-        if OPERATIONS[path].is_form:
+        if OPERATIONS[path].body == "form":
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         async with self._session.post(f"/v2{path}", data=body, headers=headers) as reply:
             await reply.read()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pdsclient.emulator.crc64 import crc64
+from pdsclient._crc64 import crc64
 from pdsclient.emulator.store import Missing, Page, Store
 from pdsclient.errors import InvalidRequest
 from pdsclient.query import F, Query, parse_query
@@ -239,15 +239,31 @@ def test_a_trashed_folder_takes_its_subtree_along(store: Store) -> None:
     assert found(store, None) == ["a", "b", "other", "outer"]
 
 
-def test_what_is_restored_from_a_trashed_folder_goes_to_the_root(store: Store) -> None:
-    """Its folder is in the bin, so it would not be found there."""
-    (inner,) = add(store, {"path": "a/inner"})
+def test_what_is_restored_from_a_trashed_folder_gets_one_of_the_same_name(store: Store) -> None:
+    """Its folder is in the bin, so it would not be found there; its neighbours follow it."""
+    inner, other = add(store, {"path": "a/inner"}, {"path": "a/other"})
     folder = store.search(["1"], F.name == "a", BY_NAME, limit=1).rows[0].file_id
     store.trash_file("1", inner)
+    store.trash_file("1", other)
     store.trash_file("1", folder)
     store.restore_file("1", inner)
+    made = wire(store, inner)["parent_file_id"]
+    assert made != folder
+    assert (wire(store, made)["name"], wire(store, made)["parent_file_id"]) == ("a", "root")
+    store.restore_file("1", other)
+    assert wire(store, other)["parent_file_id"] == made
+    assert found(store, None) == ["a", "inner", "other"]
+
+
+def test_what_is_restored_from_a_deleted_folder_goes_to_the_root(store: Store) -> None:
+    """There is no name that its folder could be made again with."""
+    (inner,) = add(store, {"path": "a/inner"})
+    folder = store.search(["1"], F.name == "a", BY_NAME, limit=1).rows[0].file_id
+    store.move_file("1", inner, "root")
+    store.trash_file("1", inner)
+    store.delete_file("1", folder)
+    store.restore_file("1", inner)
     assert wire(store, inner)["parent_file_id"] == "root"
-    assert found(store, None) == ["inner"]
 
 
 def test_a_deleted_folder_is_gone_with_its_subtree(store: Store) -> None:
@@ -723,3 +739,18 @@ def test_readers_and_the_writer_work_side_by_side(store: Store) -> None:
         for each in reading:
             each.result()
     assert store.count(["1"], None) == 40
+
+
+def test_a_file_comes_back_from_below_many_trashed_folders(store: Store) -> None:
+    """The folders of its whole path are made again, and shared by what comes after it."""
+    path = "/".join(["d"] * 150)
+    first, second = add(store, {"path": f"{path}/first"}, {"path": f"{path}/second"})
+    top = store.list_children("1", "root", order_by=BY_NAME, limit=1).rows[0].file_id
+    for file_id in (first, second, top):
+        store.trash_file("1", file_id)
+    store.restore_file("1", first)
+    store.restore_file("1", second)
+    row = store.get_file("1", first)
+    assert row is not None
+    assert store.name_path(row) == f"root/{path}/first"
+    assert wire(store, first)["parent_file_id"] == wire(store, second)["parent_file_id"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pdsclient import _html
-from pdsclient.models import Drive, DrivePage, File, FilePage, ShareToken
+from pdsclient.models import DeltaPage, File, FileChange, FilePage, ShareToken
 
 
 class Table(HTMLParser):
@@ -87,8 +87,8 @@ def test_empty_page_is_an_empty_table() -> None:
 
 def test_other_pages_have_a_table_too() -> None:
     """A model that names no columns shows the first fields that are set."""
-    page = DrivePage(items=[Drive(drive_id="7", drive_name="mine")])
-    assert Table(page._repr_html_()).rows == [["drive_id", "drive_name"], ["7", "mine"]]
+    page = DeltaPage(items=[FileChange(file_id="7", op="move")])
+    assert Table(page._repr_html_()).rows == [["file_id", "op"], ["7", "move"]]
 
 
 @pytest.mark.parametrize(

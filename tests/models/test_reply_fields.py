@@ -38,7 +38,8 @@ def declared(model: type[Model], name: str) -> str:
 
 def read(model: type[Model], name: str, value: Any) -> Any:
     """What a field reads if the server sends a value for it."""
-    return getattr(_codec.decode(json.dumps({name: value}).encode(), model), name)
+    sent_as = model.__struct_encode_fields__[model.__struct_fields__.index(name)]
+    return getattr(_codec.decode(json.dumps({sent_as: value}).encode(), model), name)
 
 
 def nothing(model: type[Model], name: str) -> Any:
@@ -63,7 +64,8 @@ def test_a_value_of_any_type_is_read_or_kept(
 ) -> None:
     """A wrong type never raises: it is converted without loss or kept, and logged once."""
     kinds._reported.clear()
-    structural = issubclass(model, Page) and name in ("items", "next_marker")
+    # What a page is iterated by has to be as it should.
+    structural = issubclass(model, Page) and (name == "next_marker" or name.endswith("items"))
     for value in OTHERS:
         if structural:
             continue

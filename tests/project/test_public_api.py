@@ -15,6 +15,8 @@ MODULES = [
     importlib.import_module(name)
     for name in (
         "pdsclient",
+        "pdsclient.auth",
+        "pdsclient.batching",
         "pdsclient.bulk",
         "pdsclient.emulator",
         "pdsclient.errors",
@@ -22,7 +24,9 @@ MODULES = [
         "pdsclient.export",
         "pdsclient.limits",
         "pdsclient.models",
+        "pdsclient.polling",
         "pdsclient.query",
+        "pdsclient.testing",
         "pdsclient.token_store",
         "pdsclient.tokens",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, assert_type
 
 from pdsclient import (
@@ -18,12 +18,24 @@ from pdsclient.bulk import Batch, BulkResults, Hit, JobFailure, Progress, Search
 from pdsclient.export import JsonlSink
 from pdsclient.models import (
     AnonymousShareLink,
+    BatchReply,
+    CreatedFile,
+    DeltaPage,
     DownloadUrl,
     Drive,
     DrivePage,
     File,
     FilePage,
+    FilePermissionMember,
+    FileTask,
+    Group,
+    Redirect,
+    Revision,
     ShareToken,
+    UploadedPartPage,
+    UploadPart,
+    UploadPartInfo,
+    User,
 )
 from pdsclient.paging import PageIterator, RowIterator
 
@@ -51,6 +63,32 @@ async def operations(client: AsyncPDSClient) -> None:
     assert_type(await client.drive.get_default_drive(), Drive)
     assert_type(await client.share_link.get_share_token(share_id="s"), ShareToken)
     assert_type(await client.share_link.get_by_anonymous(share_id="s"), AnonymousShareLink)
+    created = await client.file.create(
+        drive_id="1",
+        name="a.txt",
+        parent_file_id="root",
+        type="file",
+        part_info_list=[UploadPart(part_number=1), {"part_number": 2}],
+        user_tags={"k": "v"},
+        local_created_at=datetime(2025, 1, 31, tzinfo=UTC),
+    )
+    assert_type(created, CreatedFile)
+    assert_type(created.part_info_list, list[UploadPartInfo])
+    assert_type(
+        await client.file.list_permission(drive_id="1", file_id="f"), list[FilePermissionMember]
+    )
+    assert_type(await client.file.delete_usertags(drive_id="1", file_id="f", key_list=["k"]), None)
+    assert_type(await client.recyclebin.trash(drive_id="1", file_id="f"), FileTask)
+    assert_type(
+        await client.file.revision.get(drive_id="1", file_id="f", revision_id="r"), Revision
+    )
+    assert_type(await client.file.download(drive_id="1", file_id="f"), Redirect)
+    assert_type(await client.user.import_(authentication_type="mobile", identity="1"), User)
+    assert_type(await client.batch(resource="file", requests=[]), BatchReply)
+    assert_type(
+        client.oauth.authorize(client_id="a", redirect_uri="https://x", login_type="default"), str
+    )
+    await client.file.create(drive_id="1", name="a", parent_file_id="root", type="link")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await client.file.get(drive_id="1", file_id=7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await client.file.get(drive_id="1")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     await client.file.get(drive="1", file_id="f")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
@@ -78,6 +116,15 @@ async def listings(client: AsyncPDSClient) -> None:
         assert_type(rows, RowIterator[File])
         async for file in rows:
             assert_type(file, File)
+    changes = client.file.list_delta(drive_id="1", cursor="c")
+    assert_type(changes, Pager[DeltaPage])
+    assert_type((await changes).cursor, str | None)
+    assert_type(
+        await client.file.list_uploaded_parts(drive_id="1", file_id="f", upload_id="u"),
+        UploadedPartPage,
+    )
+    assert_type(await client.recyclebin.list(drive_id="1").collect(), list[File])
+    assert_type(await client.group.list_member(group_id="g").collect(), list[User | Group])
     drives = client.drive.list_my_drives()
     assert_type(drives, Pager[DrivePage])
     assert_type(await drives.collect(), list[Drive])

@@ -1,408 +1,238 @@
-"""The operations on files: search, list, get, scan, get_download_url."""
+"""One file: get, get_by_path, update, pre_create_check."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-from datetime import UTC, datetime
-from functools import lru_cache
+from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
-import msgspec
-from attrs import frozen
+from attrs import evolve, frozen
 
-from pdsclient._times import render_time
+from pdsclient._times import parse_time
 from pdsclient.emulator.handlers.access import (
     Address,
-    Place,
-    check_drive,
+    check_action,
+    find_drive,
     find_file,
     find_place,
-    missing_file,
     read_address,
 )
 from pdsclient.emulator.handlers.looks import Look
-from pdsclient.emulator.handlers.pages import Paging
-from pdsclient.emulator.markers import refused_marker
-from pdsclient.emulator.params import Params
+from pdsclient.emulator.handlers.operation import Operation
+from pdsclient.emulator.handlers.recyclebin import show_trashed
+from pdsclient.emulator.handlers.work import (
+    clash,
+    find_folder,
+    find_living,
+    read_name,
+    unclashing,
+)
 from pdsclient.emulator.replies import (
     Reply,
     ServiceError,
     invalid,
     json_reply,
     missing,
+    not_found,
     out_of_range,
     raw_reply,
-    refused,
 )
 from pdsclient.emulator.service import Call
-from pdsclient.emulator.settings import Settings
-from pdsclient.emulator.store import FileRow, Page
-from pdsclient.errors import InvalidRequest
-from pdsclient.query import F, OrderTerm, Query, parse_order_by, parse_query
+from pdsclient.emulator.store import FileRow
 
-_MOST_DRIVES = 10
-_LONGEST_QUERY = 4096
-_LONGEST_ORDER = 128
-_MOST_KEYS = 5
-_CATEGORIES = ("app", "zip", "image", "doc", "video", "audio", "others")
-_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'')
-_GENERAL = Place("")
+_LONGEST_DESCRIPTION = 1024
+_MOST_LABELS = 100
+_LONGEST_LABEL = 128
+_LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 
 
-# ---- search
-
-
-@frozen
-class Search:
-    """A whole search, as a marker keeps it."""
-
-    drive_ids: tuple[str, ...]
-    query: str | None
-    order_by: str
-    recursive: bool
-
-    def to_list(self) -> list[Any]:
-        """For a marker."""
-        return [list(self.drive_ids), self.query, self.order_by, self.recursive]
-
-    @classmethod
-    def from_list(cls, values: list[Any]) -> Search:
-        """From a marker."""
-        return cls(tuple(values[0]), *values[1:])
-
-    @classmethod
-    def read(cls, call: Call, drive_ids: tuple[str, ...]) -> Search:
-        """From the parameters, checked."""
-        params, settings = call.params, call.settings
-        query = _query_text(params, settings)
-        order_by = params.text("order_by") or settings.search_order
-        if len(order_by) > _LONGEST_ORDER:
-            raise out_of_range("order_by")
-        parse_order(order_by)
-        return cls(drive_ids, query, order_by, params.flag("recursive") or False)
-
-
-async def search(call: Call) -> Reply:
-    """``/file/search``: with a marker, the query and order of the first page count."""
-    drive_ids = _drive_ids(call.params)
-    paging = Paging.read(call, "search")
-    look = Look.read(call)
-    wants_total = call.params.flag("return_total_count")
-    wanted = Search.from_list(paging.spec) if paging.spec else Search.read(call, drive_ids)
-    if wanted.drive_ids != drive_ids:
-        raise refused_marker()
-    paging.spec = wanted.to_list()
-    if call.service.store.lagging:
-        await call.service.write(call.store.catch_up)
-    if not wants_total:
-        return await call.service.read(_search_page, call, wanted, paging, look)
-    page, total = await asyncio.gather(
-        call.service.read(_found, call, wanted, paging, look),
-        call.service.count(_count, call, wanted),
-    )
-    return _found_reply(paging, page, total)
-
-
-Found = tuple[list[bytes], Any]
-
-
-def _search_page(call: Call, wanted: Search, paging: Paging, look: Look) -> Reply:
-    return _found_reply(paging, _found(call, wanted, paging, look), None)
-
-
-def _found_reply(paging: Paging, found: Found, total: int | None) -> Reply:
-    return paging.pause(total) if paging.is_pause else paging.page(*found, total)
-
-
-def _found(call: Call, wanted: Search, paging: Paging, look: Look) -> Found:
-    for drive_id in wanted.drive_ids:
-        check_drive(call, drive_id)
-    if paging.is_pause:
-        return [], None
-    try:
-        page = call.store.search(
-            wanted.drive_ids,
-            parse_search(wanted.query),
-            parse_order(wanted.order_by),
-            limit=paging.take,
-            after=paging.after,
-            recursive=wanted.recursive,
-        )
-    except InvalidRequest as error:
-        raise refused("query", error) from None
-    return [look.show(call, _GENERAL, row) for row in page.rows], page.next
-
-
-def _count(call: Call, wanted: Search) -> int:
-    try:
-        query = parse_search(wanted.query)
-        return call.store.count(wanted.drive_ids, query, recursive=wanted.recursive)
-    except InvalidRequest as error:
-        raise refused("query", error) from None
-
-
-def _drive_ids(params: Params) -> tuple[str, ...]:
-    drive_id = params.text("drive_id")
-    if drive_id is not None:
-        return (drive_id,)
-    drive_ids = tuple(dict.fromkeys(params.texts("drive_id_list")))
-    if not drive_ids:
-        raise missing("drive_id")
-    if len(drive_ids) > _MOST_DRIVES:
-        raise out_of_range("drive_id_list")
-    return drive_ids
-
-
-def _query_text(params: Params, settings: Settings) -> str | None:
-    text = params.text("query")
-    if text is None:
-        if settings.empty_query == "everything":
-            return None
-        raise missing("query")
-    if len(text) > _LONGEST_QUERY:
-        raise out_of_range("query")
-    if settings.keywords == "lower-case" and _has_shouted_keyword(text):
-        raise invalid("query", "keywords are lower-case")
-    parse_search(text)
-    return text
-
-
-def _has_shouted_keyword(text: str) -> bool:
-    return any(not word.islower() for word in _KEYWORD.findall(_QUOTED.sub("", text)))
-
-
-_KEYWORD = re.compile(r"\b(?:and|or|not|in|match|prefix)\b", re.IGNORECASE)
-
-
-@lru_cache(maxsize=256)
-def parse_search(text: str | None) -> Query | None:
-    """The query, None for everything; ServiceError when it is malformed."""
-    if text is None:
-        return None
-    try:
-        return parse_query(text, lenient=True)
-    except InvalidRequest as error:
-        raise refused("query", error) from None
-
-
-@lru_cache(maxsize=256)
-def parse_order(text: str) -> tuple[OrderTerm, ...]:
-    """The order; ServiceError when it is malformed or names a field that cannot be sorted by."""
-    try:
-        terms = parse_order_by(text).terms
-    except InvalidRequest as error:
-        raise refused("order_by", error) from None
-    if len(terms) > _MOST_KEYS:
-        raise out_of_range("order_by")
-    return terms
-
-
-# ---- list
-
-
-@frozen
-class Listing:
-    """What ``/file/list`` was asked for."""
-
-    parent_file_id: str
-    order_by: str
-    type: str | None
-    category: str | None
-    status: str
-    starred: bool | None
-
-    @classmethod
-    def read(cls, call: Call) -> Listing:
-        """From the parameters, checked."""
-        params = call.params
-        parent = params.required("parent_file_id")
-        field, direction = call.settings.list_order.split()
-        field = params.choice("order_by", ("created_at", "updated_at", "size", "name")) or field
-        if params.text("order_by") is not None:
-            direction = "ASC"
-        direction = params.choice("order_direction", ("ASC", "DESC")) or direction
-        return cls(
-            parent,
-            f"{field} {direction}",
-            params.choice("type", ("file", "folder")),
-            params.choice("category", _CATEGORIES),
-            params.choice("status", ("available", "uploading")) or "available",
-            params.flag("starred"),
-        )
-
-    @property
-    def filter(self) -> Query | None:
-        """The conditions beyond the folder."""
-        wanted: list[Query] = []
-        if self.type is not None:
-            wanted.append(F.type == self.type)
-        if self.category is not None:
-            wanted.append(F.category == self.category)
-        if self.starred is not None:
-            wanted.append(F.starred if self.starred else ~F.starred)
-        both: Query | None = None
-        for condition in wanted:
-            both = condition if both is None else both & condition
-        return both
-
-    def to_list(self, place: Place) -> list[Any]:
-        """For a marker."""
-        parts = (self.parent_file_id, self.order_by, self.type, self.category)
-        return [place.key, *parts, self.status, self.starred]
-
-
-async def list_(call: Call) -> Reply:
-    """``/file/list``: the children of one folder, or what a share shows at its root."""
-    address = read_address(call)
-    wanted = Listing.read(call)
-    paging = Paging.read(call, "list")
-    look = Look.read(call)
-    return await call.service.read(_list, call, address, wanted, paging, look)
-
-
-def _list(call: Call, address: Address, wanted: Listing, paging: Paging, look: Look) -> Reply:
-    place = find_place(call, address)
-    paging.bind(wanted.to_list(place))
-    if paging.is_pause:
-        return paging.pause()
-    page = _children(call, place, wanted, paging)
-    return paging.page([look.show(call, place, row) for row in page.rows], page.next)
-
-
-def _children(call: Call, place: Place, wanted: Listing, paging: Paging) -> Page:
-    order = parse_order(wanted.order_by)
-    if place.share is not None and wanted.parent_file_id == "root":
-        share_id = place.share.share_id
-        return call.store.list_share_root(
-            share_id,
-            order_by=order,
-            limit=paging.take,
-            after=paging.after,
-            query=wanted.filter,
-            status=wanted.status,
-        )
-    if wanted.parent_file_id != "root":
-        try:
-            _check_folder(call, place, wanted.parent_file_id)
-        except ServiceError as error:
-            if call.settings.missing_parent == "empty" and error.code.startswith("NotFound"):
-                return Page([], None)
-            raise
-    return call.store.list_children(
-        place.drive_id,
-        wanted.parent_file_id,
-        order_by=order,
-        limit=paging.take,
-        after=paging.after,
-        query=wanted.filter,
-        status=wanted.status,
-    )
-
-
-def _check_folder(call: Call, place: Place, file_id: str) -> None:
-    row = find_file(call, place, file_id)
-    if not row.findable:
-        raise missing_file(call, file_id)
-    if row.type != "folder":
-        raise invalid("parent_file_id", "it is not a folder")
-
-
-# ---- get, scan, get_download_url
+# ---- get, get_by_path
 
 
 async def get(call: Call) -> Reply:
     """``/file/get``: one file or folder."""
     address = read_address(call)
     file_id = call.params.required("file_id")
-    look = Look.read(call)
+    look = _read_look(call)
     return await call.service.read(_get, call, address, file_id, look)
+
+
+def _read_look(call: Call) -> Look:
+    """What is wanted of one file: always its tags, which a listing has to be asked for."""
+    look = Look.read(call)
+    return evolve(look, fields=look.fields | {"user_tags"})
 
 
 def _get(call: Call, address: Address, file_id: str, look: Look) -> Reply:
     place = find_place(call, address)
-    return raw_reply(look.show(call, place, find_file(call, place, file_id)))
+    row = find_file(call, place, file_id)
+    check_action(call, place, row, "FILE.GET")
+    if row.trashed_at is not None:
+        return raw_reply(show_trashed(call, look, row))
+    return raw_reply(look.show(call, place, row))
 
 
-async def scan(call: Call) -> Reply:
-    """``/file/scan``: every file of a drive, in no promised order, briefly unless ``fields``."""
+async def get_by_path(call: Call) -> Reply:
+    """``/file/get_by_path``: slashes at the end do not count; of several the oldest."""
     drive_id = call.params.required("drive_id")
-    paging = Paging.read(call, "scan")
-    look = Look.read(call)
-    return await call.service.read(_scan, call, drive_id, paging, look)
+    path = call.params.required("file_path")
+    names = [name for name in path.split("/") if name]
+    if not names:
+        raise invalid("file_path")
+    look = _read_look(call)
+    return await call.service.read(_get_by_path, call, drive_id, names, look)
 
 
-def _scan(call: Call, drive_id: str, paging: Paging, look: Look) -> Reply:
-    check_drive(call, drive_id)
-    paging.bind([drive_id])
-    if paging.is_pause:
-        return paging.pause()
-    page = call.store.scan(drive_id, limit=paging.take, after=paging.after, names=bool(look.fields))
-    return paging.page([look.show(call, _GENERAL, row) for row in page.rows], page.next)
+def _get_by_path(call: Call, drive_id: str, names: list[str], look: Look) -> Reply:
+    place = find_drive(call, drive_id)
+    row = call.store.file_by_path(drive_id, names)
+    if row is None:
+        raise not_found("file", f"file_path:/{'/'.join(names)}", call.settings.not_found_status)
+    check_action(call, place, row, "FILE.GET")
+    return raw_reply(look.show(call, place, row))
 
 
-async def get_download_url(call: Call) -> Reply:
-    """``/file/get_download_url``: a signed URL and what to check the content with."""
+# ---- update
+
+
+@frozen
+class Update:
+    """What a file is to be like.
+
+    Attributes:
+        name: None leaves it.
+        mode: what happens when the name is taken.
+        members: under the names of the wire; None removes one.
+        index_key: for ``list_by_custom_index_key``; None leaves it, an empty one removes it.
+    """
+
+    name: str | None
+    mode: str
+    members: dict[str, Any]
+    index_key: str | None
+
+    @classmethod
+    def read(cls, call: Call) -> Update:
+        """From the parameters, checked; the server's own times are not among them."""
+        params = call.params
+        params.text("description", _LONGEST_DESCRIPTION)
+        members: dict[str, Any] = {
+            **{name: params.text(name) for name in _TEXTS if params.gives(name)},
+            **{name: params.flag(name) for name in _FLAGS if params.flag(name) is not None},
+        }
+        if params.gives("labels"):
+            members["labels"] = _read_labels(call) or None
+        if params.text("local_modified_at") is not None:
+            members["local_modified_at"] = _read_time(call, "local_modified_at")
+        mode = params.choice("check_name_mode", ("ignore", "auto_rename", "refuse"))
+        index_key = params.text("custom_index_key")
+        if index_key is None and params.gives("custom_index_key"):
+            index_key = ""
+        return cls(read_name(call, "name"), mode or "ignore", members, index_key)
+
+
+_TEXTS = ("description", "encrypt_mode", "meta", "user_meta")
+_FLAGS = ("hidden", "starred")
+
+
+def _read_labels(call: Call) -> list[str]:
+    labels = call.params.texts("labels")
+    if len(labels) > _MOST_LABELS or any(len(label) > _LONGEST_LABEL for label in labels):
+        raise out_of_range("labels")
+    return labels
+
+
+def _read_time(call: Call, name: str) -> datetime:
+    text = call.params.required(name)
+    try:
+        moment = parse_time(text) if _LOCAL_TIME.fullmatch(text) else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise invalid(name)
+    return moment
+
+
+async def update(call: Call) -> Reply:
+    """``/file/update``: members that are not sent stay; ``""`` empties a text."""
     address = read_address(call)
     file_id = call.params.required("file_id")
-    life_s = call.params.integer("expire_sec", 1, 115_200, 900)
-    row = await call.service.read(_downloadable, call, address, file_id)
-    url = call.service.signer.url(
-        call.service.base_url,
-        row.drive_id,
-        row.file_id,
-        row.revision_id,
-        life_s=life_s,
-        **_overrides(call.params, row),
-    )
-    expires = int(call.service.clock.time()) + life_s
+    wanted = Update.read(call)
+    return await call.service.write(_update, call, address, file_id, wanted, _read_look(call))
+
+
+def _update(call: Call, address: Address, file_id: str, wanted: Update, look: Look) -> Reply:
+    with call.store.atomic():
+        place = find_place(call, address)
+        row = find_living(call, place, file_id)
+        check_action(call, place, row, "FILE.UPDATE")
+        changes = dict(wanted.members)
+        if wanted.name is not None and wanted.name != row.name:
+            taken, name = _new_name(call, row, wanted.name, wanted.mode)
+            if taken is not None:
+                return raw_reply(look.show(call, place, taken))
+            changes["name"] = name
+        if changes:
+            row = call.store.update_file(row.drive_id, row.file_id, changes)
+        if wanted.index_key is not None:
+            call.store.set_index_key(row.drive_id, row.file_id, wanted.index_key)
+    return raw_reply(look.show(call, place, row))
+
+
+def _new_name(call: Call, row: FileRow, name: str, mode: str) -> tuple[FileRow | None, str]:
+    """The name that the file gets; or, by a switch, what has it already."""
+    where = row.drive_id, row.parent_file_id
+    if mode == "auto_rename":
+        return None, unclashing(call, *where, row, name)
+    taken = clash(call, *where, row, name) if mode == "refuse" else None
+    if taken is not None and call.settings.rename_refused == "error":
+        raise ServiceError(
+            409,
+            "AlreadyExist.File",
+            "The resource file has already exists. drive has the same file, can't update, "
+            f"file_id {taken.file_id}",
+        )
+    return taken, name
+
+
+# ---- pre_create_check
+
+
+async def pre_create_check(call: Call) -> Reply:
+    """``/file/pre_create_check``: whether a name is free; that it is not is no error."""
+    address = read_address(call)
+    parent = call.params.required("parent_file_id")
+    name = read_name(call, "name")
+    if name is None:
+        raise missing("name")
+    kind = call.params.choice("type", ("file", "folder"))
+    if kind is None:
+        raise missing("type")
+    return await call.service.read(_pre_create_check, call, address, parent, name, kind)
+
+
+def _pre_create_check(call: Call, address: Address, parent: str, name: str, kind: str) -> Reply:
+    place = find_place(call, address)
+    folder = find_folder(call, place, parent)
+    check_action(call, place, folder, "FILE.LIST")
+    settings = evolve(call.settings, name_lag_s=call.settings.pre_check_lag_s)
+    taken = call.store.clash(place.drive_id, parent, name, kind, settings=settings)
+    if taken is None:
+        return json_reply({"result_code": "success"})
     return json_reply(
         {
-            "url": url,
-            "internal_url": url,
-            "cdn_url": url,
-            "expiration": render_time(datetime.fromtimestamp(expires, UTC)),
-            "method": "GET",
-            **await _checks(call, row),
+            "result_code": "NameCheckFailed.ExistSameNameFile",
+            "name_check_result": {
+                "exist_file_id": taken.file_id,
+                "exist_file_type": taken.type,
+            },
         }
     )
 
 
-def _downloadable(call: Call, address: Address, file_id: str) -> FileRow:
-    place = find_place(call, address)
-    row = find_file(call, place, file_id)
-    if row.type == "folder":
-        raise ServiceError(
-            400, "InvalidResource.FileTypeFolder", "The resource file_type folder is not valid. "
-        )
-    if place.forbids("download"):
-        raise ServiceError(400, "ShareLink.Forbidden", "download is disabled by the creator")
-    return row
-
-
-def _overrides(params: Params, row: FileRow) -> dict[str, str]:
-    name = quote(params.text("file_name") or row.name, safe="")
-    overrides = {"response-content-disposition": f"attachment; filename*=UTF-8''{name}"}
-    content_type = params.text("response_content_type")
-    if content_type is not None:
-        if not content_type.isprintable():
-            raise invalid("response_content_type")
-        overrides["response-content-type"] = content_type
-    return overrides
-
-
-async def _checks(call: Call, row: FileRow) -> dict[str, Any]:
-    """Size and digests; those that the file has not are computed."""
-    known = msgspec.json.decode(row.json)
-    names = ("size", "crc64_hash", "content_hash", "content_hash_name")
-    checks = {name: known[name] for name in names if known.get(name) is not None}
-    content = await call.service.read(call.store.open_content, row.drive_id, row.file_id)
-    if content is None:
-        raise missing_file(call, row.file_id)
-    if "crc64_hash" not in checks:
-        checks["crc64_hash"] = await call.service.use_files(content.crc64)
-    if "content_hash" not in checks:
-        sha1 = await call.service.use_files(content.sha1)
-        checks |= {"content_hash": sha1, "content_hash_name": sha1 and "sha1"}
-    return {name: value for name, value in checks.items() if value is not None}
+OPERATIONS = {
+    "/file/get": Operation(get, "share"),
+    "/file/get_by_path": Operation(get_by_path),
+    "/file/pre_create_check": Operation(pre_create_check, "share"),
+    "/file/update": Operation(update, "share"),
+}

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from attrs import frozen
 
+from pdsclient.emulator.filetypes import extension_of, type_of
 from pdsclient.emulator.handlers.access import Place
 from pdsclient.emulator.replies import invalid
 from pdsclient.emulator.service import Call
@@ -48,10 +49,15 @@ class Look:
 
     def _extras(self, call: Call, place: Place, row: FileRow) -> dict[str, Any]:
         extras: dict[str, Any] = {}
+        actions = place.actions(row)
         if "*" in self.fields:
             extras.update(call.store.extras(row))
+        elif "user_tags" in self.fields:
+            extras.update(call.store.user_tags(row))
+        if not self.fields.isdisjoint({"*", "action_list"}):
+            extras["action_list"] = sorted(actions)
         if row.type == "file":
-            extras.update(self._urls(call, place, row))
+            extras.update(self._urls(call, row, actions))
         elif "dir_size" in self.fields:
             size, folders, files = call.store.dir_size(row)
             extras["size"] = size
@@ -62,13 +68,12 @@ class Look:
             extras["name_path"] = call.store.name_path(row, place.tops)
         return extras
 
-    def _urls(self, call: Call, place: Place, row: FileRow) -> dict[str, Any]:
+    def _urls(self, call: Call, row: FileRow, actions: frozenset[str]) -> dict[str, Any]:
         urls: dict[str, Any] = {}
         wants_url = not self.fields.isdisjoint({"*", "url", "download_url"})
-        if wants_url and not place.forbids("download"):
+        if wants_url and "FILE.DOWNLOAD" in actions:
             urls["url"] = urls["download_url"] = self._sign(call, row)
-        is_visual = (row.content_type or "").startswith(("image/", "video/"))
-        if is_visual and not place.forbids("preview"):
+        if _is_visual(row) and "FILE.PREVIEW" in actions:
             if not self.fields.isdisjoint({"*", "thumbnail"}):
                 urls["thumbnail"] = self._sign(call, row, "thumbnail")
             if self.thumbnails:
@@ -88,6 +93,12 @@ class Look:
             life_s=self.url_life_s,
             **query,
         )
+
+
+def _is_visual(row: FileRow) -> bool:
+    """By the media type that it was given, or by its name: uploads often say just octets."""
+    by_name = type_of(extension_of(row.name))[1]
+    return any(each.startswith(("image/", "video/")) for each in (row.content_type or "", by_name))
 
 
 def _as_shared(row: FileRow, share: Share) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from pdsclient.emulator.markers import refused_marker
 from pdsclient.emulator.replies import Reply, raw_reply
 from pdsclient.emulator.service import Call
 from pdsclient.emulator.settings import Settings
+from pdsclient.emulator.store import Record
 
 _END = {"empty": b',"next_marker":""', "missing": b"", "null": b',"next_marker":null'}
 _EMPTY = {"list": b'"items":[]', "null": b'"items":null', "missing": b""}
@@ -39,9 +41,11 @@ class Paging:
     turn: int = 0
 
     @classmethod
-    def read(cls, call: Call, kind: str, *, low: int = 1, default: int = 50) -> Paging:
+    def read(
+        cls, call: Call, kind: str, *, low: int = 1, high: int = 100, default: int = 50
+    ) -> Paging:
         """From ``limit`` and ``marker``."""
-        limit = call.params.integer("limit", low, 100, default) or default
+        limit = call.params.integer("limit", low, high, default) or default
         marker = call.params.text("marker")
         if marker is None:
             return cls(call, kind, limit)
@@ -73,16 +77,28 @@ class Paging:
         """An empty page with a marker."""
         return self._reply([], self.after, total)
 
-    def page(self, items: list[bytes], following: Any, total: int | None = None) -> Reply:
-        """A page of encoded items and the position where the next begins, None at the end."""
+    def page(
+        self,
+        items: list[bytes],
+        following: Any,
+        total: int | None = None,
+        *,
+        shown: bytes | None = None,
+    ) -> Reply:
+        """A page of encoded items and the position where the next begins, None at the end.
+
+        A listing whose items are not under ``items`` gives the encoded members that are `shown`.
+        """
         window = self.call.settings.result_window
         if window is not None and self.seen + len(items) >= window:
             following = None
-        return self._reply(items, following, total)
+        return self._reply(items, following, total, shown)
 
-    def _reply(self, items: list[bytes], following: Any, total: int | None) -> Reply:
+    def _reply(
+        self, items: list[bytes], following: Any, total: int | None, shown: bytes | None = None
+    ) -> Reply:
         settings = self.call.settings
-        body = b'"items":[' + b",".join(items) + b"]" if items else _EMPTY[settings.empty_items]
+        body = _items(items, settings) if shown is None else shown
         body += _END[settings.end_marker] if following is None else self._marker(items, following)
         if total is not None:
             body += _total(total, settings)
@@ -92,6 +108,31 @@ class Paging:
         content = [self.spec, following, self.seen + len(items), self.turn + 1]
         marker = self.call.service.markers.seal(self.kind, content)
         return b',"next_marker":' + msgspec.json.encode(marker)
+
+
+def list_records(
+    paging: Paging,
+    spec: list[Any],
+    select: Callable[..., tuple[list[Record], int | None]],
+    show: Callable[[dict[str, Any]], dict[str, Any]] = lambda data: data,
+) -> Reply:
+    """A page of records.
+
+    Args:
+        paging: where it stands.
+        spec: what is listed; a marker for anything else is refused.
+        select: finds them, from ``after`` and ``limit``.
+        show: what is sent of each.
+    """
+    paging.bind(spec)
+    if paging.is_pause:
+        return paging.pause()
+    records, following = select(after=paging.after, limit=paging.take)
+    return paging.page([msgspec.json.encode(show(one.data)) for one in records], following)
+
+
+def _items(items: list[bytes], settings: Settings) -> bytes:
+    return b'"items":[' + b",".join(items) + b"]" if items else _EMPTY[settings.empty_items]
 
 
 def _total(total: int, settings: Settings) -> bytes:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from pdsclient.emulator.reading import Position
 from pdsclient.emulator.schema import ABSENT_SQL
-from pdsclient.emulator.store.base import Base
+from pdsclient.emulator.store.records import Records
 from pdsclient.query.values import LONG_MAX
 
+_CHUNK: Final = 256
+_COLUMNS: Final = "id, drive_id, owner, json"
+_NUMBERS: Final = "drive_number"
 _encode = msgspec.json.encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Drive(NamedTuple):
@@ -21,9 +26,22 @@ class Drive(NamedTuple):
     owner: str
     json: bytes
 
+    @property
+    def wire(self) -> dict[str, Any]:
+        """The whole object."""
+        return _decode(self.json)
 
-class Drives(Base):
+    @property
+    def is_of_group(self) -> bool:
+        """Whether a group owns it."""
+        return bool(self.wire["owner_type"] == "group")
+
+
+class Drives(Records):
     """The part of a store that is about drives."""
+
+    people_version = 0
+    """Another one after each change of who may do what; of this process only."""
 
     def put_drive(
         self,
@@ -49,6 +67,7 @@ class Drives(Base):
             "drive_id": drive_id,
             "domain_id": self.domain_id,
             "drive_name": drive_name or drive_id,
+            "description": "",
             "drive_type": "normal",
             "owner": owner,
             "owner_type": "user",
@@ -59,6 +78,7 @@ class Drives(Base):
             **more,
         }
         with self._writing() as connection:
+            self.people_version += 1
             if default:
                 connection.execute("UPDATE drive SET is_default = 0 WHERE owner = ?", (owner,))
             connection.execute(
@@ -68,6 +88,52 @@ class Drives(Base):
                 (drive_id, owner, default, _encode(wire)),
             )
 
+    def new_drive(self, *, owner: str, **more: Any) -> str:
+        """Create a drive with an id of its own, which is returned; for `more` see ``put_drive``."""
+        with self._writing():
+            drive_id = self._next_drive_id()
+            self.put_drive(drive_id, owner=owner, **more)
+            return drive_id
+
+    def change_drive(self, drive_id: str, changes: dict[str, Any]) -> None:
+        """Change members of a drive under their names on the wire."""
+        with self._writing() as connection:
+            self.people_version += 1
+            ((json,),) = connection.execute(
+                "SELECT json FROM drive WHERE drive_id = ?", (drive_id,)
+            )
+            wire = _decode(json) | changes
+            connection.execute(
+                "UPDATE drive SET owner = ?, json = ? WHERE drive_id = ?",
+                (wire["owner"], _encode(wire), drive_id),
+            )
+
+    def delete_drive(self, drive_id: str) -> None:
+        """Delete a drive with all that is in it, for good."""
+        with self._changing():
+            self.people_version += 1
+            number = self._number(drive_id)
+            # What is left after the first is in folders that are gone.
+            for where in ("parent = 'root'", "true"):
+                sql = f"SELECT file_id FROM file WHERE drive = ? AND {where} LIMIT 1"
+                while rows := self._read(sql, (number,)):
+                    self._files.delete(drive_id, rows[0][0])
+            self._writer.execute("DELETE FROM drive_grant WHERE drive_id = ?", (drive_id,))
+            self._writer.execute("DELETE FROM drive WHERE id = ?", (number,))
+
+    def is_empty_drive(self, drive_id: str) -> bool:
+        """Whether there is nothing in the drive, not even in its recycle bin."""
+        number = self._number(drive_id)
+        return not self._read("SELECT 1 FROM file WHERE drive = ? LIMIT 1", (number,))
+
+    def _next_drive_id(self) -> str:
+        """A number that no drive has, or had: references to that one may be left."""
+        rows = self._read("SELECT max(CAST(drive_id AS INTEGER)) FROM drive", ())
+        known = self.record(_NUMBERS, "") or {"last": 0}
+        last = max(known["last"], rows[0][0] or 0) + 1
+        self.put_record(_NUMBERS, "", {"last": last})
+        return str(last)
+
     def has_drive(self, drive_id: str) -> bool:
         """Whether there is a drive with this id."""
         return self._number(drive_id) is not None
@@ -76,21 +142,50 @@ class Drives(Base):
         """The drive with this id."""
         return self._one_drive("drive_id = ?", drive_id)
 
+    def team_drive(self, drive_id: str) -> Drive | None:
+        """The drive with this id, if a group owns it; without its ``used_size``."""
+        rows = self._read("SELECT drive_id, owner, json FROM drive WHERE drive_id = ?", (drive_id,))
+        drive = Drive(*rows[0]) if rows else None
+        return drive if drive is not None and drive.is_of_group else None
+
     def default_drive(self, user_id: str) -> Drive | None:
         """The user's default drive."""
         return self._one_drive("owner = ? AND is_default", user_id)
+
+    def default_drive_id(self, user_id: str) -> str:
+        """The id of the user's default drive, empty if there is none."""
+        rows = self._read("SELECT drive_id FROM drive WHERE owner = ? AND is_default", (user_id,))
+        return str(rows[0][0]) if rows else ""
 
     def drives_of(
         self, user_id: str, *, limit: int, after: Position | None = None
     ) -> tuple[list[Drive], Position | None]:
         """The drives that the user owns, the oldest first, and where to go on."""
         rows = self._read(
-            "SELECT id, drive_id, owner, json FROM drive "
-            "WHERE owner = ? AND id > ? ORDER BY id LIMIT ?",
+            f"SELECT {_COLUMNS} FROM drive WHERE owner = ? AND id > ? ORDER BY id LIMIT ?",
             (user_id, after[0] if after else 0, limit + 1),
         )
-        drives = [self._drive(row) for row in rows[:limit]]
-        return drives, (rows[limit - 1][0],) if len(rows) > limit else None
+        return self._page(rows, limit)
+
+    def drives(
+        self,
+        accept: Callable[[Drive], bool],
+        *,
+        limit: int,
+        after: Position | None = None,
+    ) -> tuple[list[Drive], Position | None]:
+        """The next drives that are accepted, the oldest first, and where to go on."""
+        found: list[Any] = []
+        last = after[0] if after else 0
+        while len(found) <= limit:
+            rows = self._read(
+                f"SELECT {_COLUMNS} FROM drive WHERE id > ? ORDER BY id LIMIT ?", (last, _CHUNK)
+            )
+            if not rows:
+                break
+            last = rows[-1][0]
+            found += [row for row in rows if accept(Drive(*row[1:]))]
+        return self._page(found, limit)
 
     def grant(self, drive_id: str, user_id: str) -> None:
         """Let the user into a drive that is not theirs."""
@@ -109,12 +204,22 @@ class Drives(Base):
             )
         )
 
+    def total_used_size(self) -> int:
+        """The bytes of all files of all drives."""
+        rows = self._read("SELECT id FROM drive", ())
+        return min(sum(self._used_size(number) for (number,) in rows), LONG_MAX)
+
     def _one_drive(self, where: str, value: str) -> Drive | None:
         rows = self._read(
-            f"SELECT id, drive_id, owner, json FROM drive WHERE {where} LIMIT 1",
+            f"SELECT {_COLUMNS} FROM drive WHERE {where} LIMIT 1",
             (value,),
         )
         return self._drive(rows[0]) if rows else None
+
+    def _page(self, rows: list[Any], limit: int) -> tuple[list[Drive], Position | None]:
+        """The first of these rows, and where to go on if there are more."""
+        drives = [self._drive(row) for row in rows[:limit]]
+        return drives, (rows[limit - 1][0],) if len(rows) > limit else None
 
     def _drive(self, row: tuple[int, str, str, bytes]) -> Drive:
         number, drive_id, owner, json = row

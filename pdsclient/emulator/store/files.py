@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from pdsclient.emulator.handles import FILES, LAGGED, Shelf
-from pdsclient.emulator.reading import FileRow, Page, Position, brief
+from pdsclient.emulator.reading import FileRow, Page, Position, Within, brief
 from pdsclient.emulator.rows import ROOT
 from pdsclient.emulator.store.contents import Contents
 from pdsclient.emulator.writing import Missing
@@ -58,11 +59,44 @@ class FilesChanged(Contents):
             self._files.update(drive_id, file_id, changes)
         return self._there(drive_id, file_id)
 
-    def move_file(self, drive_id: str, file_id: str, to_parent_file_id: str) -> FileRow:
-        """Put a file or folder into another folder of its drive."""
+    def move_file(
+        self,
+        drive_id: str,
+        file_id: str,
+        to_parent_file_id: str,
+        to_drive_id: str | None = None,
+        name: str | None = None,
+    ) -> FileRow:
+        """Put a file or folder into another folder, of its drive or another; with another name."""
         with self._changing():
-            self._files.move(drive_id, file_id, to_parent_file_id)
-        return self._there(drive_id, file_id)
+            self._files.move(
+                drive_id, file_id, to_parent_file_id, to_drive_id=to_drive_id, name=name
+            )
+        return self._there(to_drive_id or drive_id, file_id)
+
+    def copy_file(
+        self,
+        drive_id: str,
+        file_id: str,
+        to_drive_id: str,
+        to_parent_file_id: str,
+        name: str | None = None,
+        copy_id: str | None = None,
+    ) -> int:
+        """Copy a file, or a folder with what can be found of it; how many that were.
+
+        Args:
+            drive_id: the drive.
+            file_id: the file or folder.
+            to_drive_id: the drive of the copy.
+            to_parent_file_id: its folder; ``root`` for the top.
+            name: its name; None for that of the source.
+            copy_id: its id; one is made up for None, and for all that is below.
+        """
+        with self._changing():
+            return self._files.copy(
+                drive_id, file_id, to_drive_id, to_parent_file_id, name=name, copy_id=copy_id
+            )
 
     def trash_file(self, drive_id: str, file_id: str) -> None:
         """Put a file or folder into the recycle bin: what is below cannot be found any more."""
@@ -70,14 +104,28 @@ class FilesChanged(Contents):
             self._files.trash(drive_id, file_id)
 
     def restore_file(self, drive_id: str, file_id: str) -> None:
-        """Take it out of the bin; to the root if its folder is in the bin itself."""
+        """Take it out of the bin.
+
+        If its folder is gone it goes to the root; if that is in the bin itself, to a folder of
+        the same name, which is made if need be.
+        """
         with self._changing():
             self._files.restore(drive_id, file_id)
 
-    def delete_file(self, drive_id: str, file_id: str) -> None:
-        """Delete for good, a folder with all that is below."""
+    def delete_file(self, drive_id: str, file_id: str) -> int:
+        """Delete for good, a folder with all that is below; how many that were."""
         with self._changing():
-            self._files.delete(drive_id, file_id)
+            return self._files.delete(drive_id, file_id)
+
+    def empty_bin(self, drive_id: str) -> int:
+        """Delete for good what is in a drive's recycle bin; how many that were."""
+        with self._changing():
+            return self._files.empty_bin(drive_id)
+
+    def tree_size(self, drive_id: str, file_id: str) -> int:
+        """How many files and folders a task on this one is about; a writing thread's to ask."""
+        with self._writing():
+            return self._files.tree_size(drive_id, file_id)
 
     def set_status(self, drive_id: str, file_id: str, status: str) -> None:
         """``available``, or ``uploading``: then only a listing of uploading files shows it."""
@@ -109,13 +157,21 @@ class FilesRead(FilesChanged):
 
     def get_file(self, drive_id: str, file_id: str) -> FileRow | None:
         """The file, also one that is uploading or in the recycle bin: see ``findable``."""
-        origin = self._origin(drive_id, file_id)
-        if origin is not None:
-            served = self._open_served(drive_id, file_id, origin)
-            if served is None:
-                return None
-            served.close()
+        if self._is_served_and_gone(drive_id, file_id):
+            return None
         return self._row(drive_id, file_id)
+
+    def _is_served_and_gone(self, drive_id: str, file_id: str) -> bool:
+        """The served directory has the file no longer; one that changed is seen anew."""
+        if not self._trees:
+            return False
+        known = self._versioned(drive_id, file_id, None)
+        if known is None or not (known.origin or "").startswith("["):
+            return False
+        content = self.open_content(drive_id, file_id)
+        if content is not None:
+            content.close()
+        return content is None
 
     def list_children(
         self,
@@ -186,6 +242,7 @@ class FilesRead(FilesChanged):
         limit: int,
         after: Position | None = None,
         recursive: bool = False,
+        within: Within = MappingProxyType({}),
     ) -> Page:
         """A page of the files that satisfy the query, in a total order.
 
@@ -201,6 +258,8 @@ class FilesRead(FilesChanged):
             after: ``next`` of the page before (a list will do); it belongs to one ``order_by``.
             recursive: conditions on ``parent_file_id`` hold for the whole subtree of the folder,
                 and for the folder itself (pds-service.md 5.6).
+            within: only these folders and what is below them, by drive id; a drive that is not
+                there counts whole.
         """
         shelves = self._shelves(drive_ids)
         with self._reading() as reader:
@@ -211,19 +270,26 @@ class FilesRead(FilesChanged):
                 limit=limit,
                 position=after,
                 recursive=recursive,
+                within=within,
             )
 
     def count(
-        self, drive_ids: Sequence[str], query: Query | None, *, recursive: bool = False
+        self,
+        drive_ids: Sequence[str],
+        query: Query | None,
+        *,
+        recursive: bool = False,
+        within: Within = MappingProxyType({}),
     ) -> int:
         """How many files a search finds, exactly; remembered until the next change."""
-        key = (tuple(drive_ids), query, recursive, self._version)
+        folders = tuple((drive_id, tuple(each)) for drive_id, each in within.items())
+        key = (tuple(drive_ids), query, recursive, folders, self._version)
         known = self._counts.get(key)
         if known is not None:
             return known
         shelves = self._shelves(drive_ids)
         with self._reading() as reader:
-            counted = reader.count(shelves, query, recursive=recursive)
+            counted = reader.count(shelves, query, recursive=recursive, within=within)
         if len(self._counts) >= _COUNTS:
             self._counts.clear()
         self._counts[key] = counted
@@ -245,6 +311,11 @@ class FilesRead(FilesChanged):
             for name, value in (("id", owner), ("name", owner), ("type", "User"))
         }
         return by_owner | (_decode(extras) if extras else {})
+
+    def user_tags(self, row: FileRow) -> dict[str, Any]:
+        """``user_tags`` as a member of its own, or nothing."""
+        extras = self.extras(row)
+        return {"user_tags": extras["user_tags"]} if extras.get("user_tags") else {}
 
     def id_path(self, row: FileRow, tops: Sequence[str] = ()) -> str:
         """``root/<id>/<id>``, the file's own id last; nothing above a file of ``tops``."""

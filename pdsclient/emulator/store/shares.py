@@ -1,10 +1,10 @@
-"""Share links, and what they show."""
+"""Share links: making, changing and ending them, counting their uses, and what they show."""
 
 from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +20,13 @@ from pdsclient.errors import InvalidRequest
 from pdsclient.query import OrderTerm, Query
 
 _SHARE_ID: Final = string.ascii_letters + string.digits
+# The uses that each limit is about.
+LIMITS: Final[Mapping[str, tuple[str, ...]]] = {
+    "preview_limit": ("preview", "video_preview"),
+    "download_limit": ("download",),
+    "save_limit": ("save",),
+    "save_download_limit": ("save", "download"),
+}
 _encode = msgspec.json.encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -77,7 +84,7 @@ class Shares(FilesRead):
         wire = {
             "share_pwd": share_pwd,
             "share_name": names[0] if share_name is None else share_name,
-            "expiration": "" if expiration is None else render_time(expiration),
+            "expiration": _moment(expiration),
             "creator": creator or drive.owner,
             "created_at": now,
             "updated_at": now,
@@ -92,24 +99,37 @@ class Shares(FilesRead):
 
     def share(self, share_id: str) -> Share | None:
         """The share link, also a cancelled or expired one."""
-        found = self._read(
-            "SELECT drive_id, file_ids, cancelled, json FROM share WHERE share_id = ?", (share_id,)
-        )
-        if not found:
-            return None
-        drive_id, file_ids, cancelled, json = found[0]
-        wire = _decode(json)
-        return Share(
-            share_id=share_id,
-            drive_id=drive_id,
-            file_ids=tuple(file_ids.split()),
-            share_pwd=wire.pop("share_pwd"),
-            share_name=wire.pop("share_name"),
-            expiration=parse_time(wire.pop("expiration")),
-            cancelled=bool(cancelled),
-            creator=wire.pop("creator"),
-            wire=wire,
-        )
+        found = self._shares("WHERE share_id = ?", share_id)
+        return found[0] if found else None
+
+    def shares(self) -> list[Share]:
+        """All share links, also cancelled and expired ones."""
+        return self._shares("")
+
+    def update_share(self, share_id: str, changes: Mapping[str, Any]) -> None:
+        """Change members of a link by their names on the wire; ``expiration`` is a datetime."""
+        if "expiration" in changes:
+            changes = {**changes, "expiration": _moment(changes["expiration"])}
+        with self._writing():
+            self._rewrite(share_id, {**changes, "updated_at": self._now()})
+
+    def use_share(self, share_id: str, use: str) -> bool:
+        """Count a use: ``access``, ``download``, ``preview``, ``save`` or ``video_preview``.
+
+        False, and nothing is counted, when a limit of the link has been reached.
+        """
+        with self._writing():
+            share = self.share(share_id)
+            if share is None:
+                return False
+            for limit, uses in LIMITS.items():
+                most = share.wire.get(limit, 0)
+                used = sum(share.wire.get(f"{each}_count", 0) for each in uses)
+                if use in uses and 0 < most <= used:
+                    return False
+            counter = f"{use}_count"
+            self._rewrite(share_id, {counter: share.wire.get(counter, 0) + 1})
+        return True
 
     def cancel_share(self, share_id: str) -> None:
         """End a share link."""
@@ -149,10 +169,9 @@ class Shares(FilesRead):
                 query=query,
                 status=status,
             )
-        if status != "available":
-            return Page([], None)
         number = self._number(share.drive_id)
-        assert number is not None
+        if number is None or status != "available":
+            return Page([], None)
         with self._reading() as reader:
             return reader.page(
                 {share.drive_id: Shelf(FILES, number, number)},
@@ -162,3 +181,37 @@ class Shares(FilesRead):
                 position=after,
                 among=share.file_ids,
             )
+
+    def _shares(self, where: str, *values: str) -> list[Share]:
+        rows = self._read(
+            f"SELECT share_id, drive_id, file_ids, cancelled, json FROM share {where}", values
+        )
+        return [_share(*row) for row in rows]
+
+    def _rewrite(self, share_id: str, changes: Mapping[str, Any]) -> None:
+        """Inside a transaction: change members of the link."""
+        ((json,),) = self._read("SELECT json FROM share WHERE share_id = ?", (share_id,))
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE share SET json = ? WHERE share_id = ?",
+                (_encode(_decode(json) | dict(changes)), share_id),
+            )
+
+
+def _share(share_id: str, drive_id: str, file_ids: str, cancelled: int, json: bytes) -> Share:
+    wire = _decode(json)
+    return Share(
+        share_id=share_id,
+        drive_id=drive_id,
+        file_ids=tuple(file_ids.split()),
+        share_pwd=wire.pop("share_pwd"),
+        share_name=wire.pop("share_name"),
+        expiration=parse_time(wire.pop("expiration")),
+        cancelled=bool(cancelled),
+        creator=wire.pop("creator"),
+        wire=wire,
+    )
+
+
+def _moment(expiration: datetime | None) -> str:
+    return "" if expiration is None else render_time(expiration)
