@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from attrs import field, frozen
 
 from pdsclient import _protocol
-from pdsclient._secrets import mask_headers
+from pdsclient._secrets import mask_headers, secrets_in
 from pdsclient._sources import Token
 from pdsclient.config import ClientConfig
 from pdsclient.errors import PDSError
@@ -162,16 +163,21 @@ class Call:
         return self.target.repeatable if idempotent is None else idempotent
 
     def secrets(self) -> tuple[str, ...]:
-        """Credentials that the caller gave for this call alone."""
+        """Credentials that are in this call alone: a server may repeat any of them."""
         settings = self.settings
         given = (*settings.headers.values(), *settings.params.values())
         # A short value is no credential, but would blot out half of a message.
-        own = [text for text in given if text and len(text) >= 8]
+        own = [text for text in (*given, *secrets_in(self._sent())) if text and len(text) >= 8]
         own += [token.header for token in (self.share, self.token) if token.header]
         return tuple(own)
 
     def shown_data(self) -> Any:
         """What was sent, read back from its bytes: plain, without the caller's own objects."""
+        return "(form)" if self.content_type == _protocol.FORM else self._sent()
+
+    def _sent(self) -> Any:
         if self.body is None:
             return None  # everything is in the URL
-        return "(form)" if self.content_type == _protocol.FORM else msgspec.json.decode(self.body)
+        if self.content_type == _protocol.FORM:
+            return dict(parse_qsl(self.body.decode()))
+        return msgspec.json.decode(self.body)

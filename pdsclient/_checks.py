@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias, TypeVar
 
 from pdsclient._secrets import mask_text
 from pdsclient.errors import InvalidRequest
@@ -14,6 +14,7 @@ LONGEST_TIMEOUT_S = 3600.0
 _LONGEST_HEADER_VALUE = 65_536
 
 Validator: TypeAlias = Callable[[Any, Any, Any], None]
+T = TypeVar("T")
 
 
 def shown(value: object) -> str:
@@ -58,6 +59,16 @@ def check_text(name: str, value: object) -> str:
     except UnicodeEncodeError:
         raise InvalidRequest(f"{name} holds half of a surrogate pair") from None
     return value
+
+
+def check_list(name: str, values: Iterable[T]) -> list[T]:
+    """The values as a list; a text is one value and not the list of its characters."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        raise InvalidRequest(
+            f"{name} must be a list or another iterable, not {type(values).__name__}; "
+            "for a single one write [one]"
+        )
+    return list(values)
 
 
 def check_seconds(name: str, value: object, *, longest: float = math.inf) -> float | None:

@@ -95,6 +95,8 @@ def _rows_decoder(model: type[Model]) -> Callable[[bytes], list[Any]]:
     def rows(body: bytes) -> list[Any]:
         found = decode(body)
         if isinstance(found, model):
+            if found == model() and body.strip() != b"{}":
+                raise msgspec.ValidationError("Expected `array`, got `object`")
             return [found] if found != model() else []
         return [row for row in found or () if row is not None]
 

@@ -105,6 +105,16 @@ class Shared:
         """Every credential in use, for masking."""
         return tuple(secret for source in list(self.sources) for secret in source.secrets())
 
+    def check_open(self) -> None:
+        """Raise ClientClosed, except inside what closing waits for."""
+        if self.closed and not (in_exchange() or self.events.muted()):
+            raise ClientClosed("the client is closed; make a new one")
+
+    def check_usable(self) -> None:
+        """Raise before anything begins if no call could be made here and now."""
+        self.check_open()
+        self.transport.check_loop()
+
     def target(self, endpoint: str | None, pathname: str) -> Target:
         """The operation behind a path; remembered, since there are few."""
         try:
@@ -338,8 +348,8 @@ class Engine:
         depart = partial(self._depart, call)
         try:
             while True:
-                if shared.closed and not (in_exchange() or shared.events.muted()):
-                    raise ClientClosed("the client is closed; make a new one")
+                if shared.closed:
+                    shared.check_open()
                 try:
                     reply = await shared.transport.send(
                         call.url, depart, call.body, call.settings.timeout
@@ -374,12 +384,12 @@ class Engine:
             return _codec.decode(reply.body or nothing, call.kind)
         except DecodeError as bare:
             reason = bare.message
-        raise _protocol.undecodable(reply, reason, self._known(call))
+        raise _protocol.undecodable(reply, reason, self.known(call))
 
     def _reply_error(self, call: Call, reply: _protocol.Reply) -> PDSError:
         shared = self.shared
         error = _protocol.reply_error(
-            reply, now=shared.context.clock.time(), known=self._known(call)
+            reply, now=shared.context.clock.time(), known=self.known(call)
         )
         assert error is not None
         if isinstance(error, RateLimited):
@@ -525,11 +535,12 @@ class Engine:
             self._fill_in(call, error)
             events.emit("retry", error, error.req_opt, delay_s)
 
-    def _known(self, call: Call) -> tuple[str, ...]:
+    def known(self, call: Call) -> tuple[str, ...]:
+        """Every credential that a call may show."""
         return self.shared.secrets() + call.secrets()
 
     def _fill_in(self, call: Call, error: PDSError) -> None:
-        known = self._known(call)
+        known = self.known(call)
         error.attempts = call.sends
         error.may_have_happened |= call.may_have_happened
         error.message = mask_text(error.message, known)

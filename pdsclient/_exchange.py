@@ -159,6 +159,7 @@ class Source(abc.ABC):
         self._cause: BaseException | None = None
         self._token: Token | None = None
         self._generation = 0
+        self.owners = 0  # grows when the caller sets or removes the credential: whose is it now?
         self.exchanges = 0  # that put a token in force; to ask a provider is none
         self._look_at = -math.inf  # until then the token is sent without a further thought
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -407,6 +408,7 @@ class Source(abc.ABC):
         flight.settle()
 
     def _supersede(self) -> None:
+        self.owners += 1
         flight, self._flight = self._flight, None
         self._forgive()
         if flight is not None:

@@ -136,8 +136,7 @@ class _Masker:
         return [self.mask(item, depth - 1) for item in self._affordable(value)]
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> dict[Any, Any]:
-        # An OAuth authorization code is a credential; elsewhere "code" is an error code.
-        secret = _BARE_KEYS | {"code"} if "grant_type" in value else _BARE_KEYS
+        secret = _secret_keys_of(value)
         masked = {}
         for key, item in self._affordable(value.items()):
             hide = item and _bare(str(key)) in secret
@@ -153,6 +152,25 @@ class _Masker:
             if self._left <= 0:
                 return
             yield item
+
+
+def secrets_in(value: Any) -> Iterator[str]:
+    """The texts under secret keys in a JSON-like value, however deep."""
+    if isinstance(value, Mapping):
+        secret = _secret_keys_of(value)
+        for key, item in value.items():
+            if isinstance(item, str) and _bare(str(key)) in secret:
+                yield item
+            else:
+                yield from secrets_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from secrets_in(item)
+
+
+def _secret_keys_of(value: Mapping[Any, Any]) -> frozenset[str]:
+    # An OAuth authorization code is a credential; elsewhere "code" is an error code.
+    return _BARE_KEYS | {"code"} if "grant_type" in value else _BARE_KEYS
 
 
 def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -35,11 +35,12 @@ def shown_size(size: int) -> str:
     """A number of bytes in a few characters: ``1.5 MB`` is 1,500,000 bytes."""
     if size < 1000:
         return f"{size} B"
-    value, units = size / 1000, iter("kMGTPE")
-    unit = next(units)
-    while value >= 999.95:
-        value, unit = value / 1000, next(units)
-    return f"{value:.1f} {unit}B"
+    value = size / 1000
+    for unit in "kMGTP":
+        if value < 999.95:
+            return f"{value:.1f} {unit}B"
+        value /= 1000
+    return f"{value:,.1f} EB"
 
 
 def counted(number: int, noun: str, nouns: str | None = None) -> str:

@@ -350,7 +350,9 @@ class OAuthApp(_App):
             raise InvalidRequest("code must not be empty")
         grant = {"grant_type": "authorization_code", "code": code}
         grant["redirect_uri"] = self._redirect_uri()
-        return await _granted(client.post_auth_anonymous, "/oauth/token", self._mine(grant))
+        token = _granted(client.post_auth_anonymous, "/oauth/token", self._mine(grant))
+        del code, grant  # this frame stays in the traceback of an error
+        return await token
 
     async def token(self, post: Post, token_info: TokenInfo | None = None) -> TokenInfo:
         """The token that replaces one which has a refresh token."""

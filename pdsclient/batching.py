@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, get_args, overlo
 import msgspec
 
 from pdsclient import _codec, _protocol
-from pdsclient._checks import shown
+from pdsclient._checks import check_list, shown
 from pdsclient._operations_table import REPEATABLE
 from pdsclient._retrying import wait_before_retry
 from pdsclient.errors import (
@@ -115,6 +115,7 @@ async def run_batch(
     concurrency: int = 4,
 ) -> Outcomes[T]:
     """What each item was answered; see ``AsyncPDSClient.run_batch``."""
+    engine.shared.check_usable()
     batch = _Batch(engine, _checked(items), resource)
     _check_choice("resource", resource, get_args(BatchResource))
     _check_whole("chunk", chunk, MOST_ITEMS)
@@ -127,7 +128,7 @@ async def run_batch(
 
 
 def _checked(items: Iterable[Any]) -> list[BatchCall[Any]]:
-    listed = list(items)
+    listed = check_list("calls", items)
     for at, item in enumerate(listed):
         if not isinstance(item, BatchCall):
             raise InvalidRequest(
@@ -204,14 +205,14 @@ class _Batch:
     async def _send(self, positions: list[int]) -> list[int]:
         """Send the items in one request; which of them were answered with an error."""
         engine = self._engine
-        call = engine.prepare(
-            engine.shared.config.api_endpoint,
-            "/batch",
-            {"resource": self._resource, "requests": [self._request(at) for at in positions]},
-            {"idempotent": all(map(self._repeatable, positions))},
-            _Envelope,
-        )
         try:
+            call = engine.prepare(
+                engine.shared.config.api_endpoint,
+                "/batch",
+                {"resource": self._resource, "requests": [self._request(at) for at in positions]},
+                {"idempotent": all(map(self._repeatable, positions))},
+                _Envelope,
+            )
             envelope = await engine.run(call)
         except PDSError as error:
             # The request loop has done what could be done.
@@ -220,7 +221,8 @@ class _Batch:
             return []
         failed = []
         for at, answer in _matched(positions, envelope.responses or []):
-            before, outcome = self.outcomes[at], self._read(self._items[at], answer)
+            before = self.outcomes[at]
+            outcome = self._read(self._items[at], answer, engine.known(call))
             if isinstance(outcome, PDSError):
                 self._tell(at, outcome, 1 if before is None else before.attempts + 1)
                 failed.append(at)
@@ -239,24 +241,23 @@ class _Batch:
             "body": item.data,
         }
 
-    def _read(self, item: BatchCall[Any], answer: _Answer | None) -> Any:
+    def _read(self, item: BatchCall[Any], answer: _Answer | None, known: tuple[str, ...]) -> Any:
         """The reply, or the error that the answer stands for."""
         if answer is None or answer.status is None:
             return OutcomeUnknown(
                 "the reply to the batch has no answer to this item", may_have_happened=True
             )
         body = bytes(answer.body)
-        reply = _protocol.Reply(answer.status, {}, b"" if body == b"null" else body)
-        shared = self._engine.shared
-        error = _protocol.reply_error(
-            reply, now=shared.context.clock.time(), known=shared.secrets()
-        )
+        # Nothing is said in several ways (pds-service.md 1.5).
+        reply = _protocol.Reply(answer.status, {}, b"" if body in (b"null", b'""') else body)
+        now = self._engine.shared.context.clock.time()
+        error = _protocol.reply_error(reply, now=now, known=known)
         if error is not None:
             return error
         try:
             return _codec.decode(reply.body or b"{}", item.op.kind)
         except DecodeError as bare:
-            return _protocol.undecodable(reply, bare.message, shared.secrets())
+            return _protocol.undecodable(reply, bare.message, known)
 
     def _tell(self, at: int, error: PDSError, attempt: int) -> None:
         """Say in the error which request it was; the limiter hears of a refusal."""

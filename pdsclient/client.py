@@ -309,6 +309,7 @@ class AsyncPDSClient(Comforts):
                 "take both from the same one: view.with_response(view.file.get, file_id=…)"
             )
         call = engine.prepare_op(op, engine.wire(op.request(*args, **kwargs)))
+        del args, kwargs  # whoever prints local variables must not see a password
         return await engine.run_for_response(call)
 
     # -------------------------------------------------------------------- views

@@ -27,6 +27,7 @@ from typing import (
 
 from pdsclient import _codec
 from pdsclient._operations_table import REPEATABLE
+from pdsclient._secrets import secrets_in
 from pdsclient.errors import InvalidRequest
 from pdsclient.models import Page, Request
 from pdsclient.paging import Pager
@@ -51,6 +52,7 @@ __all__ = [
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 PageT = TypeVar("PageT", bound=Page[Any])
 ResourceT = TypeVar("ResourceT", bound="Resource")
 
@@ -139,7 +141,7 @@ class _Bound(_Documented, Generic[P]):
         return f"<operation {self.op.method} {self.op.path}>"
 
 
-class BatchCall(Generic[R]):
+class BatchCall(Generic[R_co]):
     """An operation with its arguments, to be sent with others by ``client.run_batch``.
 
     Attributes:
@@ -156,6 +158,14 @@ class BatchCall(Generic[R]):
         self.op = op
         self.data = data
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        if any(secrets_in(self.data)):
+            raise TypeError(
+                "this BatchCall holds a secret and refuses to be pickled; make it anew in the "
+                "other process"
+            )
+        return type(self), (self.op, self.data)
+
     def __repr__(self) -> str:
         return f"<BatchCall {self.op.path}>"
 
@@ -165,7 +175,10 @@ class BoundOp(_Bound[P], Generic[P, R]):
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         engine, op = self.engine, self.op
-        reply: R = await engine.run(engine.prepare_op(op, engine.wire(op.request(*args, **kwargs))))
+        call = engine.prepare_op(op, engine.wire(op.request(*args, **kwargs)))
+        # Whoever prints local variables must not see a password.
+        del args, kwargs
+        reply: R = await engine.run(call)
         return reply
 
     def item(self, *args: P.args, **kwargs: P.kwargs) -> BatchCall[R]:

@@ -138,6 +138,8 @@ class PageIterator(Generic[P_co]):
 
     def _check_progress(self, page: Page[Any]) -> str | None:
         """What shows that the listing would not end, if anything does."""
+        if self.marker is None:
+            return "the server says that more follows, and not where"
         self._empty = 0 if page.items else self._empty + 1
         self._seen = seen = set() if self._seen is None else self._seen
         if hash(self.marker) in seen:

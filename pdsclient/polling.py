@@ -107,7 +107,7 @@ class Task:
             if self._progress is not None:
                 self._progress(now)
             if _has_ended(task):
-                return _succeeded(task)
+                return _succeeded(task, str(self.id))
             if pauses.over:
                 raise self._overdue(str(now))
             await pauses.sleep()
@@ -133,7 +133,8 @@ async def wait_all(
     """How each of many tasks ended; they are asked about together, in batches."""
     from pdsclient.resources.async_task import AsyncTaskResource
 
-    look = AsyncTaskResource(engine).get
+    # The ids are the service's own words: they go back as they came.
+    look = AsyncTaskResource(engine.with_options({"validate": False})).get
     pauses = _Pauses(engine.shared, deadline_s)
     ended: dict[K, AsyncTask | PDSError] = {}
     left = dict(ids)
@@ -144,7 +145,7 @@ async def wait_all(
             if isinstance(answer, PDSError):
                 ended[key] = answer
             elif _has_ended(answer):
-                ended[key] = _failure_of(answer) or answer
+                ended[key] = _failure_of(answer, task_id) or answer
             elif pauses.over:
                 state = str(_progress_of(answer, pauses.elapsed_s))
                 ended[key] = _overdue(task_id, deadline_s, state)
@@ -190,25 +191,25 @@ def _has_ended(task: AsyncTask) -> bool:
     return _state(task) == _SUCCEEDED or _state(task) in _FAILED
 
 
-def _failure_of(task: AsyncTask) -> TaskFailed | None:
+def _failure_of(task: AsyncTask, task_id: str) -> TaskFailed | None:
     """The error of a task that failed, also if only in part."""
-    return _failure(task) if _state(task) in _FAILED else None
+    return _failure(task, task_id) if _state(task) in _FAILED else None
 
 
 def _progress_of(task: AsyncTask, elapsed_s: float) -> TaskProgress:
     """What a reply tells of the progress."""
     return TaskProgress(
-        state=task.state or task.status,
-        total=task.total_process,
-        consumed=task.consumed_process,
-        skipped=task.skipped_process,
-        failed=task.failed_process,
+        state=_said(task.state or task.status),
+        total=_count(task.total_process),
+        consumed=_count(task.consumed_process),
+        skipped=_count(task.skipped_process),
+        failed=_count(task.failed_process),
         elapsed_s=elapsed_s,
     )
 
 
-def _succeeded(task: AsyncTask) -> AsyncTask:
-    failure = _failure_of(task)
+def _succeeded(task: AsyncTask, task_id: str) -> AsyncTask:
+    failure = _failure_of(task, task_id)
     if failure is not None:
         raise failure
     return task
@@ -216,15 +217,24 @@ def _succeeded(task: AsyncTask) -> AsyncTask:
 
 def _state(task: AsyncTask) -> str:
     # ``status`` is the older name; the spelling of states is not to be relied on.
-    return (task.state or task.status or "").casefold()
+    return (_said(task.state or task.status) or "").casefold()
 
 
-def _failure(task: AsyncTask) -> TaskFailed:
-    said = mask_text(task.error_message or task.message or "")
+# A field of the wrong type reads what was sent; waiting must not fail for it.
+def _said(told: object) -> str | None:
+    return told if isinstance(told, str) else None
+
+
+def _count(told: object) -> int | None:
+    return told if isinstance(told, int) else None
+
+
+def _failure(task: AsyncTask, task_id: str) -> TaskFailed:
+    said = mask_text(_said(task.error_message or task.message) or "")
     where = str(_progress_of(task, 0.0))
     error = TaskFailed(
-        f"the task {task.async_task_id} ended {where}" + (f": {said}" if said else ""),
-        code=task.error_code or "TaskFailed",
+        f"the task {task_id} ended {where}" + (f": {said}" if said else ""),
+        code=_said(task.error_code) or "TaskFailed",
         may_have_happened=True,
     )
     error.task = task

@@ -6,14 +6,16 @@ calls: they carry no credential, have no part in the rate limit of the service a
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote
 
 from pdsclient import _protocol
 from pdsclient._retrying import wait_before_retry
-from pdsclient._secrets import safe_cause
-from pdsclient.errors import PDSError
+from pdsclient._secrets import mask_text, safe_cause
+from pdsclient.errors import SERVER_ERROR, DeadlineExceeded, DecodeError, PDSError
 
 if TYPE_CHECKING:
     from pdsclient._core import Engine
@@ -28,6 +30,10 @@ _LEAST_RATE: Final = 65_536  # bytes per second
 _LONGEST_ERROR: Final = 1 << 16
 
 
+# Visible ASCII: the signature covers how it is written, so nothing is escaped or left out.
+_PRESIGNED: Final = re.compile("https?://[!-~]+", re.IGNORECASE)
+
+
 class _Url(str):
     """A presigned URL; whoever prints local variables must not see it."""
 
@@ -35,6 +41,12 @@ class _Url(str):
 
     def __repr__(self) -> str:
         return "<presigned URL>"
+
+
+def _check_url(url: _Url) -> None:
+    # Out of the service's reply; what is wrong with it must not be shown either.
+    if not _PRESIGNED.fullmatch(url):
+        raise DecodeError("the service gave no URL of the storage", code=SERVER_ERROR)
 
 
 async def put_content(
@@ -52,6 +64,7 @@ async def put_content(
         PDSError: the storage refuses it, or the connection failed too often.
     """
     url = _Url(url)
+    _check_url(url)
     headers = {"Content-Type": content_type} if content_type else {}
 
     async def put() -> None:
@@ -79,6 +92,7 @@ async def get_content(engine: Engine, url: str, *, most: int) -> tuple[bytes, Ma
         PDSError: the storage refuses it, or the connection failed too often.
     """
     url = _Url(url)
+    _check_url(url)
 
     async def get() -> tuple[bytes, Mapping[str, str]]:
         async with _exchange(engine, "GET", url, {}, b"") as data:
@@ -106,9 +120,14 @@ async def _check(engine: Engine, url: str, data: DataExchange) -> None:
     if data.status == 200:
         return
     reply = _protocol.Reply(data.status, data.headers, await data.read_all(_LONGEST_ERROR))
+    # Made elsewhere: this frame stays in the traceback, and its variables with it.
+    raise _refusal(engine, url, reply)
+
+
+def _refusal(engine: Engine, url: str, reply: _protocol.Reply) -> PDSError:
     known = _secrets(engine, url)
     error = _protocol.reply_error(reply, now=engine.shared.context.clock.time(), known=known)
-    raise error or _protocol.undecodable(reply, "the storage did not send the whole", known)
+    return error or _protocol.undecodable(reply, "the storage did not send the whole", known)
 
 
 def _secrets(engine: Engine, url: str) -> tuple[str, ...]:
@@ -122,20 +141,36 @@ async def _with_retries(
     engine: Engine, method: str, url: str, attempt: Callable[[], Awaitable[T]]
 ) -> T:
     """What the attempt gives; it is one that may be repeated."""
-    shared = engine.shared
+    sleep, deadline_s = engine.shared.context.sleep, engine.settings.deadline
     attempts = 0
-    while True:
-        attempts += 1
-        try:
-            return await attempt()
-        except PDSError as failure:
-            error = failure
-        wait = wait_before_retry(engine, error, attempt=attempts, repeatable=True)
-        if wait is None:
-            break
-        await shared.context.sleep(wait)
-    if error.__cause__ is not None:
-        error.__cause__ = safe_cause(error.__cause__, _secrets(engine, url))
+    timer = asyncio.timeout(deadline_s)
+    try:
+        async with timer:
+            while True:
+                attempts += 1
+                try:
+                    return await attempt()
+                except PDSError as failure:
+                    error = failure
+                wait = wait_before_retry(engine, error, attempt=attempts, repeatable=True)
+                if wait is None:
+                    break
+                await sleep(wait)
+    except TimeoutError:
+        if not timer.expired():
+            raise
+        error = DeadlineExceeded(
+            f"the content was not through within the deadline of {deadline_s:g} s",
+            may_have_happened=method == "PUT",
+        )
     error.attempts = attempts
     error.req_opt = engine.options.filled(method=method, url=url, data=None, attempt=attempts)
+    _hide(error, _secrets(engine, url))
     raise error
+
+
+def _hide(error: PDSError, known: tuple[str, ...]) -> None:
+    error.message = mask_text(error.message, known)
+    error.args = (error.message,)
+    if error.__cause__ is not None:
+        error.__cause__ = safe_cause(error.__cause__, known)

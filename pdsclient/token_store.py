@@ -178,7 +178,10 @@ def _read(path: str) -> TokenInfo | None:
     except (ValueError, RecursionError):
         reason = "it is not JSON"
     # Outside the handler: a JSONDecodeError carries the text that it could not read.
-    raise file_error(_named(path), f"holds no token ({reason}); delete the file and sign in again")
+    raise file_error(
+        _named(path),
+        f"holds no token ({reason}); name another file, or delete this one and sign in again",
+    )
 
 
 def _write(path: str, token_info: TokenInfo, stale_after_s: float) -> None:

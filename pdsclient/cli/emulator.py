@@ -156,6 +156,8 @@ async def _serve(plan: _Plan) -> None:
             f"--host {switches['host']} can be reached from other machines, and so can the files; "
             "--allow-remote says that this is meant"
         )
+    # A file that holds something else is not to be replaced.
+    await plan.store.load()
     private_key = await asyncio.to_thread(_private_key, plan.key_file)
     async with Emulator(plan.directory, private_key=private_key, **switches) as emulator:
         if plan.redirect_uris:
@@ -200,6 +202,7 @@ def _greeting(emulator: Emulator, plan: _Plan) -> str:
     if plan.synthetic is not None:
         lines.append(("made up", f"{plan.synthetic:,} files and folders"))
     lines += [
+        ("user id", emulator.token_info.user_id or ""),
         ("app id", shown(emulator.app_id)),
         ("key file", shown(str(plan.key_file))),
         ("token file", shown(plan.store.path)),

@@ -83,6 +83,8 @@ def login(
 
 
 async def _login(environ: Environ, sign_in: SignIn, store: FileTokenStore) -> None:
+    # A file that holds something else, such as the key itself, is not to be replaced.
+    await store.load()
     async with AsyncPDSClient(**endpoints(environ)) as client:
         info = await sign_in(client, environ)
     async with store.lock():
@@ -116,8 +118,12 @@ def _on_page(app_id: str, redirect_uri: str | None) -> SignIn:
         say("open this page and sign in; then paste the URL that it sends you to:")
         write(f"{url}\n")
         answer = read_line()
-        # A bare code says nothing of its state; whoever copies it has seen the page.
-        code = app.code_of(answer, state=state) if "=" in answer else answer
+        if not answer:
+            raise InvalidRequest("neither a URL nor a code was given; begin again")
+        # A bare code says nothing of its state; whoever copies it has seen the page. It may end
+        # with the padding of base64.
+        is_url = "=" in answer.rstrip("=")
+        code = app.code_of(answer, state=state) if is_url else answer
         return await app.exchange(client, code)
 
     return sign_in

@@ -258,9 +258,7 @@ def _route(record: RequestRecord) -> Operation | Reply:
     return operation
 
 
-async def _authenticate(
-    service: Service, operation: Operation, record: RequestRecord
-) -> Caller:
+async def _authenticate(service: Service, operation: Operation, record: RequestRecord) -> Caller:
     """Who calls; ServiceError 401 when the credential that is needed is missing or dead."""
     token = record.access_token or record.headers.get("x-acs-bearer-token")
     if operation.access == "anyone":

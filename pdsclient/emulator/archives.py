@@ -117,20 +117,27 @@ class _Sink(RawIOBase):
         )
 
 
-def distinct(paths: Iterable[str]) -> list[str]:
-    """The paths without any that leads out of the archive, or that is there twice."""
+def distinct(entries: Iterable[tuple[str, str, str]]) -> list[str]:
+    """The paths in an archive, of which none leads out of it and none is there twice.
+
+    Args:
+        entries: the ids of each and of the folder it lies in, empty at the top, and its name;
+            folders stand before what lies in them.
+    """
+    paths: dict[str, str] = {}
     taken: set[str] = set()
     made = []
-    for path in paths:
-        names = ["_" if name in (".", "..") else name for name in path.split("/")]
-        folder, name = "/".join(names[:-1]), names[-1]
-        made.append(next(one for one in _candidates(folder, name) if one not in taken))
-        taken.add(made[-1])
+    for file_id, parent, name in entries:
+        above = f"{paths[parent]}/" if parent else ""
+        safe = "_" if name in (".", "..") else name.replace("/", "_")
+        path = next(one for one in _candidates(above, safe) if one not in taken)
+        paths[file_id] = path
+        taken.add(path)
+        made.append(path)
     return made
 
 
-def _candidates(folder: str, name: str) -> Iterator[str]:
-    above = f"{folder}/" if folder else ""
+def _candidates(above: str, name: str) -> Iterator[str]:
     yield above + name
     stem, extension = splitext(name)
     for turn in count(2):

@@ -15,6 +15,7 @@ import tempfile
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -34,32 +35,45 @@ _INCOMING: Final = ".incoming"
 
 
 class Incoming:
-    """A piece that is being written; ``keep`` or ``discard`` ends it."""
+    """A piece that is being written; ``keep`` or ``discard`` ends it.
+
+    There is no file before the first byte: who makes one of these need not be a thread for files.
+    """
 
     def __init__(self, blobs: Blobs) -> None:
         self.name = uuid4().hex
         self._blobs = blobs
-        self._path = blobs.path(self.name + _INCOMING)
-        self._file = open(self._path, "xb", buffering=0)  # noqa: SIM115
+        self._file: FileIO | None = None
 
     def write(self, data: bytes) -> None:
         """Append."""
-        view = memoryview(data)
+        file, view = self._opened(), memoryview(data)
         while view:
-            view = view[self._file.write(view) :]
+            view = view[file.write(view) :]
 
     def keep(self) -> None:
         """Make it a piece, which survives whatever happens to this process."""
+        file = self._opened()
         if self._blobs.is_durable:
-            os.fsync(self._file.fileno())
-        self._file.close()
+            os.fsync(file.fileno())
+        file.close()
         os.rename(self._path, self._blobs.path(self.name))
 
     def discard(self) -> None:
         """Remove it, also when it was kept."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
-        self._blobs.remove([self.name])
+        if self._file is not None:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
+            self._blobs.remove([self.name])
+
+    @property
+    def _path(self) -> Path:
+        return self._blobs.path(self.name + _INCOMING)
+
+    def _opened(self) -> FileIO:
+        if self._file is None:
+            self._file = open(self._path, "xb", buffering=0)  # noqa: SIM115
+        return self._file
 
 
 class Blobs:

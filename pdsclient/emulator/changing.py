@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from pdsclient.emulator.content import lasting_origin
 from pdsclient.emulator.loading import drive_number
-from pdsclient.emulator.rows import ROOT, check_name, named_members, revision_of
+from pdsclient.emulator.rows import MAKERS, ROOT, check_name, named_members, revision_of
 from pdsclient.emulator.tables import Row
 from pdsclient.emulator.writing import Files
 from pdsclient.errors import InvalidRequest
 
 # What a copy has not in common with its source.
-_OWN: Final = ("upload_id", "trashed_at", "share_id")
+_OWN: Final = frozenset({"upload_id", "trashed_at", "share_id", "revision_version", *MAKERS})
 
 
 def new_id() -> str:
@@ -33,6 +34,7 @@ class Changes(Files):
         *,
         to_drive_id: str | None = None,
         name: str | None = None,
+        members: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """Put a file or folder into another folder, of its drive or of another one."""
         to_drive_id = to_drive_id or drive_id
@@ -40,7 +42,7 @@ class Changes(Files):
             row = self._row(drive_id, file_id)
             self._check_target(row, to_drive_id, to_parent_file_id)
             before = self._above(row.number)[1:]
-            row.wire.update(parent_file_id=to_parent_file_id, updated_at=self._now())
+            row.wire.update(members, parent_file_id=to_parent_file_id, updated_at=self._now())
             _rename(row.wire, name)
             if to_drive_id != drive_id:
                 self._change_drive(row, to_drive_id)
@@ -70,6 +72,7 @@ class Changes(Files):
         *,
         name: str | None = None,
         copy_id: str | None = None,
+        members: Mapping[str, Any] = MappingProxyType({}),
     ) -> int:
         """Copy a file, or a folder with all of it that can be found; how many copies there are.
 
@@ -83,7 +86,12 @@ class Changes(Files):
             drive = drive_number(self._connection, to_drive_id)
             copies = self._copies(
                 [number for number, _, findable in tree if findable],
-                {"drive_id": to_drive_id, "created_at": self._now(), "updated_at": self._now()},
+                {
+                    **members,
+                    "drive_id": to_drive_id,
+                    "created_at": self._now(),
+                    "updated_at": self._now(),
+                },
                 {file_id: copy_id or new_id(), source.wire["parent_file_id"]: to_parent_file_id},
             )
             self._tables.load(_placed(copies, before, drive, name))
@@ -166,7 +174,7 @@ class Changes(Files):
         return self.add([made], drive_id)[0]
 
     def delete(self, drive_id: str, file_id: str) -> int:
-        """Delete for good, with everything below; how many there were."""
+        """Delete for good, with everything below that is not in the bin by itself; how many."""
         with self.transaction():
             row = self._row(drive_id, file_id)
             if row.wire["status"] == "available":
@@ -181,11 +189,7 @@ class Changes(Files):
         """Delete for good what is in the drive's recycle bin; how many there were."""
         with self.transaction():
             drive = drive_number(self._connection, drive_id)
-            return sum(
-                self.delete(drive_id, file_id)
-                for file_id in self._trashed(drive)
-                if self._number(drive, file_id) is not None
-            )
+            return sum(self.delete(drive_id, file_id) for file_id in self._trashed(drive))
 
     def _trashed(self, drive: int) -> list[str]:
         rows = self._connection.execute(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import StreamReader
 
+from pdsclient.emulator.filetypes import extension_of, type_of
 from pdsclient.emulator.receiving import receive_part
 from pdsclient.emulator.replies import Reply, request_id
 from pdsclient.emulator.signed import DataError, Target
@@ -58,9 +59,12 @@ def missing_object() -> DataError:
 async def _content_reply(
     service: Service, target: Target, content: Content, wanted: str | None
 ) -> Reply:
-    if "x-oss-process" in target.overrides and not content.content_type.startswith("image/"):
-        return _picture()
     headers = await _object_headers(service, target, content)
+    if "x-oss-process" in target.overrides:
+        image_type = await _image_type(service, target, content)
+        if image_type is None:
+            return _picture()
+        headers["Content-Type"] = image_type
     if service.settings.ranges == "ignored":
         wanted = None
     span = _span(wanted, content.size)
@@ -71,6 +75,14 @@ async def _content_reply(
         status = 206
         headers["Content-Range"] = f"bytes {first}-{first + length - 1}/{content.size}"
     return Reply(status, b"", headers, _chunks(service, content, first, length), length)
+
+
+async def _image_type(service: Service, target: Target, content: Content) -> str | None:
+    """The media type of an image, None for everything else: uploads often say just octets."""
+    row = await service.read(service.store.get_file, target.drive_id, target.file_id)
+    by_name = type_of(extension_of("" if row is None else row.name))[1]
+    types = (content.content_type, by_name)
+    return next((one for one in types if one.startswith("image/")), None)
 
 
 def _picture() -> Reply:

@@ -98,3 +98,17 @@ def extension_of(name: str) -> str:
 def type_of(extension: str) -> tuple[str, str]:
     """The category and the media type."""
     return _KNOWN.get(extension, ("others", OCTETS))
+
+
+def pictured_as(name: str, content_type: str | None) -> str | None:
+    """How a picture of a file is made: as of an ``image``, a ``video``, an ``office`` document, or
+    not at all.
+
+    By the media type that it was given, or by its name: uploads often say just octets.
+    """
+    category, by_name = type_of(extension_of(name))
+    for media_type in (content_type or "", by_name):
+        kind = media_type.partition("/")[0]
+        if kind in ("image", "video"):
+            return kind
+    return "office" if category == "doc" else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -394,8 +394,8 @@ _BRIEF: Final = (
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def brief(row: FileRow) -> FileRow:
-    """The file with the default fields of file/scan: no name (pds-service.md 6.4)."""
+def brief(row: FileRow, names: Collection[str] = ()) -> FileRow:
+    """The file with the default fields of file/scan, no name (pds-service.md 6.4), and others."""
     wire = _decode(row.json)
-    kept = {name: wire[name] for name in _BRIEF if name in wire}
+    kept = {name: wire[name] for name in (*_BRIEF, *names) if name in wire}
     return row._replace(json=msgspec.json.encode(kept))

@@ -121,7 +121,7 @@ async def _receive_part(
 ) -> Reply:
     store, number = service.store, int(target.overrides["partNumber"])
     upload, running = await service.read(_expect, service, target, number)
-    receiver = await service.use_files(_start, service, size, running)
+    receiver = Receiver(Incoming(store.blobs), size, running)
     try:
         await _receive(service, receiver, body)
         _check_digest(request, target, receiver)
@@ -131,7 +131,8 @@ async def _receive_part(
         raise
     state = target.overrides.get("hashState")
     part = Part(number, receiver.size, receiver.etag, receiver.crc64, receiver.name, state)
-    await service.write(_add, service, upload, part)
+    # Also when the client leaves now: else nobody would know of the piece.
+    await asyncio.shield(service.write(_add, service, upload, part))
     if receiver.running is not None:
         store.remember(upload, receiver.running)
     checksum = {} if receiver.crc64 is None else {"x-oss-hash-crc64ecma": receiver.crc64}
@@ -166,10 +167,6 @@ def _add(service: Service, upload: Upload, part: Part) -> None:
     except BaseException:
         service.store.blobs.remove([part.name])
         raise
-
-
-def _start(service: Service, size: int, running: Running | None) -> Receiver:
-    return Receiver(Incoming(service.store.blobs), size, running)
 
 
 async def _receive(service: Service, receiver: Receiver, body: StreamReader) -> None:

@@ -74,12 +74,13 @@ def gateway_reply(status: int, code: str, message: str) -> Reply:
 
 def xml_reply(status: int, code: str, message: str) -> Reply:
     """An error of the data plane, which is OSS and speaks XML."""
+    asked = request_id()
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
-        f"<RequestId>{request_id()}</RequestId><HostId>emulator</HostId></Error>"
+        f"<RequestId>{asked}</RequestId><HostId>emulator</HostId></Error>"
     )
-    return Reply(status, body.encode(), XML_TYPE)
+    return Reply(status, body.encode(), XML_TYPE | {"x-oss-request-id": asked})
 
 
 def request_id() -> str:

@@ -41,20 +41,12 @@ TIMES: Final = frozenset(
         "local_modified_at",
     }
 )
-# Shown for `fields: "*"` only (pds-service.md 6.3).
-EXTRAS: Final = frozenset(
-    {
-        "creator_id",
-        "creator_name",
-        "creator_type",
-        "last_modifier_id",
-        "last_modifier_name",
-        "last_modifier_type",
-        "revision_version",
-        "ex_fields_info",
-        "user_tags",
-    }
+# Who made a file, and who changed it last.
+MAKERS: Final = frozenset(
+    f"{role}_{what}" for role in ("creator", "last_modifier") for what in ("id", "name", "type")
 )
+# Shown for `fields: "*"` only (pds-service.md 6.3).
+EXTRAS: Final = MAKERS | {"revision_version", "ex_fields_info", "user_tags"}
 
 _encode = msgspec.json.Encoder().encode
 

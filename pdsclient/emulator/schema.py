@@ -328,25 +328,21 @@ def prepare(connection: sqlite3.Connection, aside: str, settings: Mapping[str, A
         InvalidRequest: the file was written with other settings, which its rows depend on, or it
             is the database of another program.
     """
-    settings = {"layout": _LAYOUT, **settings}
     # Other processes may be starting on the same file.
     connection.execute("BEGIN IMMEDIATE")
     try:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-        if tables and not {"meta", "drive", "lagged_file"} <= tables:
-            raise InvalidRequest(
-                "database: another program's; give a new file or one of an emulator"
-            )
-        if not tables:
-            for statement in _schema(aside):
-                connection.execute(statement)
-            made = {**settings, "secret": token_bytes(32)}
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", made.items())
+        _create(connection, aside, settings)
     except BaseException:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
     written = dict(connection.execute("SELECT key, value FROM meta"))
+    layout = written.get("layout")
+    if layout != _LAYOUT:
+        raise InvalidRequest(
+            f"database layout: {layout}, by another version of pdsclient; this one has {_LAYOUT}; "
+            "give a new file"
+        )
     for key, value in settings.items():
         if written.get(key) != value:
             raise InvalidRequest(
@@ -355,3 +351,14 @@ def prepare(connection: sqlite3.Connection, aside: str, settings: Mapping[str, A
             )
     secret: bytes = written["secret"]
     return secret
+
+
+def _create(connection: sqlite3.Connection, aside: str, settings: Mapping[str, Any]) -> None:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if tables and not {"meta", "drive", "lagged_file"} <= tables:
+        raise InvalidRequest("database: another program's; give a new file or one of an emulator")
+    if not tables:
+        for statement in _schema(aside):
+            connection.execute(statement)
+        made = {**settings, "layout": _LAYOUT, "secret": token_bytes(32)}
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", made.items())

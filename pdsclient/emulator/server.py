@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
@@ -11,7 +12,9 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Self
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import RawRequestMessage
 from attrs import evolve
 
 from pdsclient._clock import Clock
@@ -30,7 +33,7 @@ from pdsclient.emulator.rsa import (
 )
 from pdsclient.emulator.service import Service
 from pdsclient.emulator.settings import RateLimit, Settings
-from pdsclient.emulator.store import App, Grant
+from pdsclient.emulator.store import App, Grant, Store
 from pdsclient.emulator.throttle import Throttle
 from pdsclient.emulator.tree import TreeReport, serve_tree
 from pdsclient.errors import InvalidRequest
@@ -42,6 +45,8 @@ _DRIVE_ID = "1"
 _OWNER = "superadmin"
 # Time for handlers to finish by themselves on shutdown; then they are cancelled.
 _GRACE_S = 0.05
+# The states of the hashes before 10,000 parts take 1.6 MB; aiohttp takes one by default.
+_LARGEST_BODY = 8 * 1024**2
 
 
 class Emulator:
@@ -71,8 +76,9 @@ class Emulator:
         keepalive_timeout_s: idle connections are closed after this time.
 
     Raises:
-        InvalidRequest: for a host beyond loopback without ``allow_remote``, and for a private
-            key that is none.
+        InvalidRequest: for a host beyond loopback without ``allow_remote``, for an empty name, and
+            for a private key that is none; on entering, for a database that is none or cannot be
+            written.
     """
 
     def __init__(
@@ -101,6 +107,9 @@ class Emulator:
                 f"host {host!r} can be reached from other machines; "
                 "pass allow_remote=True if that is meant"
             )
+        for name, value in (("domain_id", domain_id), ("app_id", app_id)):
+            if not value:
+                raise InvalidRequest(f"{name} must not be empty: clients name it when they sign in")
         self.clock = clock if isinstance(clock, MovableClock) else MovableClock(clock)
         self.faults = FaultScript()
         self.requests = RequestLog(request_log_size)
@@ -141,6 +150,9 @@ class Emulator:
             await self._service.open()
             await self._service.write(self._furnish)
             await self._listen()
+        except sqlite3.OperationalError as error:
+            await self.aclose()
+            raise InvalidRequest(f"the database cannot be written: {error}") from error
         except BaseException:
             await self.aclose()
             raise
@@ -166,6 +178,7 @@ class Emulator:
     async def _listen(self) -> None:
         server = web.Server(
             self._app.handle,
+            request_factory=_request,
             access_log=None,
             # No source knows of packed requests; to aiohttp, garbage in one is an error of ours.
             auto_decompress=False,
@@ -230,15 +243,9 @@ class Emulator:
         identity = self._service.identity
         changes = {"role": role} if role else {}
         grant = identity.new_grant(user_id, ttl_s)
-        self._service.post(self._put_grant, grant, changes)
+        self._service.post(_put_grant, self._service.store, grant, changes)
         user = evolve(identity.seen(user_id), **changes)
         return TokenInfo.parse(identity.token_reply(grant, user, Settings()))
-
-    def _put_grant(self, grant: Grant, changes: Mapping[str, Any]) -> None:
-        store = self._service.store
-        with store.atomic():
-            store.ensure_user(grant.user_id, changes)
-            store.put_grant(grant)
 
     def issue_share_token(self, share_id: str, ttl_s: float = 7200) -> str:
         """A share token, without asking for the password."""
@@ -463,6 +470,26 @@ class Emulator:
 def _own_key() -> PrivateKey:
     """One key for all emulators of a process: it takes longer to make than they live."""
     return new_key()
+
+
+def _request(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: web.RequestHandler,
+    writer: AbstractStreamWriter,
+    task: asyncio.Task[None],
+) -> web.BaseRequest:
+    """A request as aiohttp makes them, but for the size of its body."""
+    loop = asyncio.get_running_loop()
+    return web.BaseRequest(
+        message, payload, protocol, writer, task, loop, client_max_size=_LARGEST_BODY
+    )
+
+
+def _put_grant(store: Store, grant: Grant, changes: Mapping[str, Any]) -> None:
+    with store.atomic():
+        store.ensure_user(grant.user_id, changes)
+        store.put_grant(grant)
 
 
 def _as_limit(limit: RateLimit | float | None) -> RateLimit | None:

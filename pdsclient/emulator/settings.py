@@ -173,7 +173,7 @@ class Settings:
     data_hash_name: Literal["sha1", "sha256"] = _choice("sha1", "sha256")
     smallest_part: int = field(default=0, validator=[validators.instance_of(int), validators.ge(0)])
     upload_life_s: float = field(default=864_000.0, validator=positive)
-    upload_url_life_s: int = field(default=900, validator=positive)
+    upload_url_life_s: int = field(default=900, validator=[validators.instance_of(int), positive])
     wrong_crc64: Literal["refused", "ignored"] = _choice("refused", "ignored")
     quota_status: Literal[400, 409] = field(default=400, validator=validators.in_((400, 409)))
     revisions: Literal["kept", "latest"] = _choice("kept", "latest")

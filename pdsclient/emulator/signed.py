@@ -70,7 +70,7 @@ class Signer:
         signed = {"Expires": str(int(self._clock.time()) + life_s), **query}
         signature = self._signature(method, content_type, "/".join(parts), signed)
         sent = {**signed, "OSSAccessKeyId": _ACCESS_KEY_ID, "Signature": signature}
-        text = "&".join([f"{key}={_quoted(value)}" for key, value in sent.items()])
+        text = "&".join([f"{key}={_quoted(value, ':/')}" for key, value in sent.items()])
         return f"{base_url}{PREFIX}{'%2F'.join(map(_quoted, parts))}?{text}"
 
     def check(self, request: RequestRecord) -> Target:
@@ -110,6 +110,6 @@ class Signer:
         return b64encode(digest).decode()
 
 
-def _quoted(text: str) -> str:
+def _quoted(text: str, safe: str = "") -> str:
     # Ids and numbers need no quoting, and a page holds hundreds of them.
-    return text if text.isascii() and text.isalnum() else quote(text, safe="", errors="replace")
+    return text if text.isascii() and text.isalnum() else quote(text, safe=safe, errors="replace")

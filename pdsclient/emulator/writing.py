@@ -184,12 +184,12 @@ class Files:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:
             # SQLite has rolled back by itself when there was no room.
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
     def _now(self) -> str:
         return render_time(datetime.fromtimestamp(self._clock.time(), UTC))
@@ -269,7 +269,10 @@ class Files:
         return [row[0] for row in rows]
 
     def _subtree(self, drive: int, file_id: str) -> list[tuple[int, int, bool]]:
-        """Each row below, itself first: its number, its shelf, and whether it can be found."""
+        """Each row below, itself first: its number, its shelf, and whether it can be found.
+
+        What was trashed by itself is not below anything any more: it outlives its folder.
+        """
         (parent,) = self._connection.execute(
             "SELECT parent FROM file WHERE drive = ? AND file_id = ?", (drive, file_id)
         ).fetchone()
@@ -279,9 +282,9 @@ class Files:
                 FROM file WHERE drive = ? AND file_id = ?
                 UNION ALL
                 SELECT f.id, f.file_id, f.shelf,
-                    down.findable AND f.status = 'available' AND NOT f.trashed
+                    down.findable AND f.status = 'available'
                 FROM down CROSS JOIN file f INDEXED BY file_children
-                ON f.drive = ? AND f.parent = down.file_id)
+                ON f.drive = ? AND f.parent = down.file_id AND NOT f.trashed)
             SELECT id, shelf, findable FROM down""",
             (self._is_open(drive, parent), drive, file_id, drive),
         ).fetchall()

@@ -34,12 +34,14 @@ class FolderCache:
 
     Args:
         now: the monotonic clock.
+        whose: what tells that identity from the one before it.
     """
 
     _of: ClassVar[WeakKeyDictionary[Any, FolderCache]] = WeakKeyDictionary()
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], whose: object) -> None:
         self._now = now
+        self._whose = whose
         self._known: dict[FolderKey, tuple[str, float]] = {}
         # Requests under way; each ends with an id, an error, or None if it was cancelled.
         self._flights: dict[FolderKey, asyncio.Future[str | PDSError | None]] = {}
@@ -47,9 +49,14 @@ class FolderCache:
     @classmethod
     def of(cls, engine: Engine) -> FolderCache:
         """The one of a client and of its views with the same credential."""
-        found = cls._of.get(engine.tokens)
-        if found is None:
-            found = cls._of[engine.tokens] = cls(engine.shared.now)
+        settings = engine.settings
+        # A view that brings a credential of its own shares what it knows with nobody.
+        own = settings.own_credential or settings.share is not None
+        key = engine if own else engine.tokens
+        whose = engine.tokens.owners, engine.share.owners
+        found = cls._of.get(key)
+        if found is None or found._whose != whose:
+            found = cls._of[key] = cls(engine.shared.now, whose)
         return found
 
     def forget(self) -> None:
@@ -63,14 +70,16 @@ class FolderCache:
 
     async def once(self, key: FolderKey, create: Callable[[], Awaitable[str]]) -> str:
         """The folder; while somebody creates it, all others wait for the same request."""
-        while (flight := self._flights.get(key)) is not None:
+        loop = asyncio.get_running_loop()
+        # One of a loop that was closed, or left behind by a fork, never ends.
+        while (flight := self._flights.get(key)) is not None and flight.get_loop() is loop:
             await asyncio.wait([flight])
             outcome = flight.result()
             if isinstance(outcome, PDSError):
                 raise copy.copy(outcome)
             if outcome is not None:
                 return outcome
-        flight = self._flights[key] = asyncio.get_running_loop().create_future()
+        flight = self._flights[key] = loop.create_future()
         outcome = None
         try:
             outcome = await create()
@@ -80,7 +89,8 @@ class FolderCache:
             outcome = error
             raise
         finally:
-            del self._flights[key]
+            if self._flights.get(key) is flight:
+                del self._flights[key]
             flight.set_result(outcome)
 
     def _remember(self, key: FolderKey, file_id: str) -> None:

@@ -7,13 +7,15 @@ final: a reply, or the error of the change or of its task.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from pdsclient._checks import check_list
 from pdsclient.batching import Outcomes, run_batch
-from pdsclient.errors import Conflict, PDSError
+from pdsclient.errors import Conflict, InvalidRequest, PDSError
 from pdsclient.files._address import FileRef, address
 from pdsclient.files._folder_cache import FolderCache
+from pdsclient.models._base import check_rows
 from pdsclient.models.recyclebin import ClearedBin
 from pdsclient.polling import check_deadline, wait_all
 from pdsclient.resources.file import FileResource
@@ -58,7 +60,7 @@ async def copy_files(
             to_drive_id=to_drive_id,
             auto_rename=auto_rename,
         )
-        for file in files
+        for file in check_list("files", files)
     ]
     return await _done(engine, calls, deadline_s)
 
@@ -80,7 +82,7 @@ async def move_files(
             to_parent_file_id=to_parent_file_id,
             check_name_mode=check_name_mode,
         )
-        for file in files
+        for file in check_list("files", files)
     ]
     outcomes = await _done(engine, calls, deadline_s)
     return Outcomes(map(_moved, outcomes))
@@ -109,16 +111,31 @@ async def rename_files(
 ) -> Outcomes[File]:
     """See ``AsyncPDSClient.rename_files``."""
     update = FileResource(engine).update.item
-    pairs: Any = names.items() if isinstance(names, Mapping) else names
     calls = [
         update(**address(file, drive_id), name=name, check_name_mode=check_name_mode)
-        for file, name in pairs
+        for file, name in _new_names(names)
     ]
     outcomes = await _sent(engine, calls)
     return Outcomes(
         _renamed(outcome, call.data["file_id"])
         for call, outcome in zip(calls, outcomes, strict=True)
     )
+
+
+def _new_names(
+    names: Mapping[str, str] | Iterable[tuple[FileRef, str]],
+) -> Iterator[tuple[FileRef, str]]:
+    pairs: Iterable[Any] = names.items() if isinstance(names, Mapping) else names
+    for at, pair in enumerate(check_list("names", pairs)):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise InvalidRequest(f"names[{at}] must be a pair of a file and its new name")
+        file, name = pair
+        # Left out, everything but the name would be changed, which is nothing.
+        if not isinstance(name, str):
+            raise InvalidRequest(
+                f"the new name in names[{at}] must be a string, not {type(name).__name__}"
+            )
+        yield file, name
 
 
 def _renamed(outcome: File | PDSError, file_id: str) -> File | PDSError:
@@ -139,7 +156,7 @@ async def star_files(
         engine,
         [
             update(**address(file, drive_id), starred=starred, custom_index_key=key)
-            for file in files
+            for file in check_list("files", files)
         ],
     )
 
@@ -149,7 +166,8 @@ async def trash_files(
 ) -> Outcomes[FileTask]:
     """See ``AsyncPDSClient.trash_files``."""
     trash = RecyclebinResource(engine).trash.item
-    return await _done(engine, [trash(**address(one, drive_id)) for one in files], deadline_s)
+    calls = [trash(**address(file, drive_id)) for file in check_list("files", files)]
+    return await _done(engine, calls, deadline_s)
 
 
 async def restore_files(
@@ -158,7 +176,7 @@ async def restore_files(
     """See ``AsyncPDSClient.restore_files``."""
     restore = RecyclebinResource(engine).restore.item
     calls = []
-    for file in files:
+    for file in check_list("files", files):
         place = address(file, drive_id)
         calls.append(restore(drive_id=place["drive_id"], file_id=place["file_id"]))
     return await _done(engine, calls, deadline_s)
@@ -169,7 +187,8 @@ async def delete_files(
 ) -> Outcomes[FileTask]:
     """See ``AsyncPDSClient.delete_files``."""
     delete = FileResource(engine).delete.item
-    return await _done(engine, [delete(**address(one, drive_id)) for one in files], deadline_s)
+    calls = [delete(**address(file, drive_id)) for file in check_list("files", files)]
+    return await _done(engine, calls, deadline_s)
 
 
 async def clear_recycle_bin(
@@ -180,6 +199,7 @@ async def clear_recycle_bin(
     recyclebin = RecyclebinResource(engine)
     if drive_id is None:
         cleared = (await recyclebin.clear_all()).items
+        check_rows(cleared)
     else:
         one = await recyclebin.clear(drive_id=drive_id)
         cleared = [ClearedBin(async_task_id=one.async_task_id, drive_id=drive_id)]
@@ -190,7 +210,10 @@ async def _done(
     engine: Engine, calls: list[BatchCall[Reply]], deadline_s: float
 ) -> Outcomes[Reply]:
     check_deadline(deadline_s)
-    return await _ended(engine, await _sent(engine, calls), deadline_s)
+    try:
+        return await _ended(engine, await _sent(engine, calls), deadline_s)
+    finally:
+        FolderCache.of(engine).forget()  # a task moved or deleted them only now
 
 
 async def _sent(engine: Engine, calls: list[BatchCall[T]]) -> Outcomes[T]:

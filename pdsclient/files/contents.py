@@ -10,13 +10,14 @@ from pdsclient._crc64 import crc64, is_fast
 from pdsclient.errors import SERVER_ERROR, DecodeError, InvalidRequest, PDSError
 from pdsclient.files._address import FileRef, address
 from pdsclient.files.changes import clash
+from pdsclient.models.upload import UploadPartInfo
 from pdsclient.resources.file import FileResource
 from pdsclient.storage import get_content, put_content
 
 if TYPE_CHECKING:
     from pdsclient._core import Engine
     from pdsclient.models.file import File
-    from pdsclient.models.upload import CreatedFile, UploadPartInfo
+    from pdsclient.models.upload import CreatedFile
 
 __all__ = ["MOST_BYTES", "SaveMode"]
 
@@ -62,27 +63,35 @@ async def save_file_content(
     part = _only_part(created)
     checksum = await _checksum(engine, content)
     await put_content(engine, part.upload_url or "", content, content_type=part.content_type)
-    return await _complete(file, created, place, checksum)
+    # The ids are the service's own words: they go back as they came.
+    as_told = FileResource(engine.with_options({"validate": False}))
+    return await _complete(as_told, created, place, checksum)
 
 
 async def _create(file: FileResource, mode: SaveMode, **fields: Any) -> CreatedFile:
     checked = "refuse" if mode == "overwrite" else mode
     created = await file.create(**fields, type="file", check_name_mode=checked)
     if created.exist and mode == "overwrite":
+        _check_told(created)
         # A new version of the one that is there; it does not clash with itself (10.1).
         created = await file.create(
             **fields, type="file", check_name_mode="refuse", file_id=created.file_id
         )
+    _check_told(created)
     if created.exist:
         raise clash("the folder has a file of this name already", created.file_id)
-    if created.file_id is None:
-        raise DecodeError("the service created a file and did not say which", code=SERVER_ERROR)
     return created
 
 
+def _check_told(created: CreatedFile) -> None:
+    if not isinstance(created.file_id, str):
+        raise DecodeError("the service did not say which file it is about", code=SERVER_ERROR)
+
+
 def _only_part(created: CreatedFile) -> UploadPartInfo:
-    for part in created.part_info_list:
-        if part.upload_url is not None:
+    parts = created.part_info_list
+    for part in parts if isinstance(parts, list) else ():
+        if isinstance(part, UploadPartInfo) and part.upload_url is not None:
             return part
     raise DecodeError("the service did not say where the content goes", code=SERVER_ERROR)
 
@@ -136,14 +145,16 @@ async def get_file_content(
     )
     if where.url is None:
         raise DecodeError("the service did not say where the content is", code=SERVER_ERROR)
-    if where.size is not None and where.size > most:
+    # A size of the wrong type reads what was sent, and is none.
+    size = where.size if isinstance(where.size, int) else None
+    if size is not None and size > most:
         raise DecodeError(
-            f"the file has {where.size:,} bytes, more than the {most:,} allowed", code=SERVER_ERROR
+            f"the file has {size:,} bytes, more than the {most:,} allowed", code=SERVER_ERROR
         )
     content, headers = await get_content(engine, where.url, most=most)
-    if where.size is not None and where.size != len(content):
+    if size is not None and size != len(content):
         raise DecodeError(
-            f"{len(content):,} bytes came of a file of {where.size:,}; was it changed meanwhile?",
+            f"{len(content):,} bytes came of a file of {size:,}; was it changed meanwhile?",
             code=SERVER_ERROR,
         )
     told = where.crc64_hash or headers.get("x-oss-hash-crc64ecma")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pdsclient._checks import shown
+from pdsclient._checks import check_list, shown
 from pdsclient.batching import Outcomes
 from pdsclient.errors import SERVER_ERROR, DecodeError, InvalidRequest, NotFound, PDSError
 from pdsclient.files._folder_cache import FolderCache, FolderKey
@@ -46,8 +46,9 @@ async def create_folder_path(engine: Engine, place: Place, path: str) -> str:
 
 async def create_folder_paths(engine: Engine, place: Place, paths: Iterable[str]) -> Outcomes[str]:
     """The last folder of each path; see ``AsyncPDSClient.create_folders``."""
+    engine.shared.check_usable()
     maker = _Maker(engine, place)
-    wanted = [_names(path) for path in paths]
+    wanted = [_names(path) for path in check_list("paths", paths)]
     for names in wanted:
         maker.check(names)
     outcomes: dict[int, str | PDSError] = {}
@@ -122,7 +123,7 @@ class _Maker:
     async def _create(self, above: str, name: str) -> str:
         file = FileResource(self._engine)
         created = await file.create(**self._fields(above, name))
-        if created.file_id is None:
+        if not isinstance(created.file_id, str):
             raise DecodeError("the service made a folder and did not say which", code=SERVER_ERROR)
         if created.exist:
             kind = created.type or (await file.get(**self._place, file_id=created.file_id)).type

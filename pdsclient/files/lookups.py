@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from pdsclient._checks import check_list
 from pdsclient.batching import Outcomes, run_batch
 from pdsclient.errors import SERVER_ERROR, DecodeError, NotFound, PDSError, PermissionDenied
 from pdsclient.files._address import FileRef, address
@@ -32,6 +33,8 @@ async def breadcrumbs(
     known = await _ancestors(engine, found[0], place)
     seen = {place["file_id"]}
     while (above := found[0].parent_file_id) not in (None, ROOT):
+        if not isinstance(above, str):
+            raise DecodeError("the service did not say which folder it is in", code=SERVER_ERROR)
         if above in seen:
             raise DecodeError(
                 f"the folder {above} is inside itself, as the service tells it", code=SERVER_ERROR
@@ -54,14 +57,15 @@ async def _ancestors(engine: Engine, file: File, place: dict[str, Any]) -> dict[
     A short cut only: the form of the path is not documented, so the way is found by
     ``parent_file_id``, and what is missing here is asked for singly.
     """
-    ids = [one for one in (file.id_path or "").split("/") if one not in ("", ROOT, file.file_id)]
+    path = file.id_path if isinstance(file.id_path, str) else ""
+    ids = [one for one in path.split("/") if one not in ("", ROOT, file.file_id)]
     if len(ids) < 2:
         return {}
-    get = FileResource(engine).get
-    calls = [get.item(**{**place, "file_id": one}) for one in ids]
     # Where it fails, nothing is lost.
-    outcomes = await run_batch(engine.with_options({"emit_error": False}), calls)
-    return {one.file_id: one for one in outcomes.replies if one.file_id is not None}
+    quiet = engine.with_options({"emit_error": False, "validate": False})
+    get = FileResource(quiet).get
+    outcomes = await run_batch(quiet, [get.item(**{**place, "file_id": one}) for one in ids])
+    return {one.file_id: one for one in outcomes.replies if isinstance(one.file_id, str)}
 
 
 async def check_files_exist(
@@ -83,7 +87,7 @@ async def check_files_exist(
             drive_id=drive_id,
             share_id=share_id,
         )
-        for name in names
+        for name in check_list("names", names)
     ]
     outcomes = await run_batch(engine, calls)
     return Outcomes(map(_who_has_it, outcomes))

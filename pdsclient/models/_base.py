@@ -222,7 +222,10 @@ class Page(Model, Generic[T], frozen=True, kw_only=True, dict=True, gc=True):
 
 def check_rows(rows: object) -> None:
     """Raise DecodeError unless it is a list of objects, or nothing."""
-    for kind in set(map(type, rows)) if isinstance(rows, list) else {type(rows or None)}:
+    nothing = rows in (None, "", {})
+    for kind in (
+        set(map(type, rows)) if isinstance(rows, list) else {type(None if nothing else rows)}
+    ):
         if not issubclass(kind, (Model, type(None))):
             raise DecodeError("the items of the page are not a list of objects")
 

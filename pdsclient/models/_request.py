@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeVar, dataclass_transform
 
 import attrs
 
-from pdsclient._secrets import HIDDEN
+from pdsclient._secrets import HIDDEN, mask
 from pdsclient.errors import InvalidRequest
 from pdsclient.models._rules import Rule, other_type
 
@@ -92,7 +92,7 @@ class Part:
     def __repr__(self) -> str:
         given = ((name, rule, getattr(self, name)) for name, rule in self.rules)
         shown = (
-            f"{name}={HIDDEN if rule.secret else value!r}"
+            f"{name}={HIDDEN if rule.secret else mask(value, texts=False)!r}"
             for name, rule, value in given
             if value is not None
         )
@@ -155,9 +155,7 @@ class PartOf(Rule):
         if isinstance(value, Mapping):
             value = self.part.parse(field, value)
         if not isinstance(value, self.part):
-            raise InvalidRequest(
-                f"{field} must be an {self.part.__name__} or a mapping, {other_type(value)}"
-            )
+            raise InvalidRequest(f"{field} must be {self._named} or a mapping, {other_type(value)}")
         return value.render(field + ".", True)
 
     def unchecked(self, value: Any) -> Any:
@@ -165,7 +163,12 @@ class PartOf(Rule):
 
     def __str__(self) -> str:
         names = ", ".join(name for name, _ in self.part.rules)
-        return f"an {self.part.__name__}, or a mapping with {names}"
+        return f"{self._named}, or a mapping with {names}"
+
+    @property
+    def _named(self) -> str:
+        name = self.part.__name__
+        return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(required,))

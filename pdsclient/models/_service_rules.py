@@ -47,9 +47,9 @@ class Millis(Rule):
     """A moment: an aware datetime, text as for ``Time``, or milliseconds since 1970, as sent."""
 
     def __call__(self, field: str, value: Any) -> int:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return _MILLIS(field, value)
-        return int(self.unchecked(moment(field, value)))
+        if not isinstance(value, int) or isinstance(value, bool):
+            value = self.unchecked(moment(field, value))
+        return _MILLIS(field, value)
 
     def unchecked(self, value: Any) -> Any:
         return round(as_utc(value).timestamp() * 1000) if isinstance(value, datetime) else value
@@ -75,7 +75,10 @@ def moment(field: str, value: Any) -> datetime:
         raise InvalidRequest(f"{field} must be a datetime or text, not {type(value).__name__}")
     if found.tzinfo is None:
         raise InvalidRequest(f"{field} is a time without a zone; add tzinfo=timezone.utc, or Z")
-    exact = parse_time(found.isoformat())
+    try:
+        exact = parse_time(found.isoformat())
+    except ValueError:
+        raise InvalidRequest(f"{field} is in UTC outside the years 1 to 9999") from None
     assert exact is not None  # only the empty text is none
     return exact
 

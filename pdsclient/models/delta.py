@@ -56,7 +56,7 @@ class DeltaPage(Page[FileChange], frozen=True, kw_only=True):
     @property
     def has_more(self) -> bool:
         """Another page follows."""
-        return self.more is True and self.next_marker is not None
+        return self.more is True
 
     @property
     def cursor(self) -> str | None:

@@ -311,7 +311,11 @@ class SearchShareLinkRequest(_ListedShareLinks, Request):
 
 @request
 class GetShareTokenRequest(_OfShareLink, Request):
-    """A share token for a share link; no token is needed to get one."""
+    """A share token for a share link; no token is needed to get one, and none is sent.
+
+    A link with ``require_login`` wants one: ``client.post_api("/share_link/get_share_token", …)``
+    sends it.
+    """
 
     check_share_pwd: bool | None = optional(
         FLAG, "Ask for the password also when the caller is the creator or an administrator."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -50,6 +51,7 @@ HashName: TypeAlias = Literal["sha1", "sha256"]
 
 _CONTENT_HASH = Text(64, ascii=True)
 _PART_NUMBER = Whole(1, 10_000)
+_PART_MARKER = re.compile("[0-9]{1,9}")
 
 
 class HashState(Model, frozen=True, kw_only=True):
@@ -176,7 +178,8 @@ class UploadedPartPage(Page[UploadPartInfo], frozen=True, kw_only=True):
         return self.next_marker not in (None, "0")
 
     def with_body(self, body: bytes) -> UploadedPartPage:
-        if not (self.next_marker or "0").isdecimal():
+        marker: object = self.next_marker or "0"
+        if not (isinstance(marker, str) and _PART_MARKER.fullmatch(marker)):
             raise DecodeError("the next_part_number_marker of the page is not a number")
         return super().with_body(body)
 

@@ -111,3 +111,22 @@ async def test_empty_token_file_is_named(tmp_path: Path) -> None:
     async with store.lock():
         await store.save(TokenInfo(access_token="a"))
     assert (await reader_of(store)()).access_token == "a"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "token_info",
+        "share_token",
+        "refresh_token_fun",
+        "refresh_share_token_fun",
+        "token_provider",
+        "token_store",
+    ],
+)
+def test_any_part_of_a_credential_replaces_the_environments(name: str) -> None:
+    """Half of one and half of the other would sign in somebody else."""
+    given = object()
+    fields = client_fields(WHERE | WHO, {name: given})
+    assert set(fields) == {"api_endpoint", "auth_endpoint", name}
+    assert fields[name] is given

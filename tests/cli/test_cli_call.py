@@ -156,3 +156,17 @@ def test_nobody_and_nowhere_are_named(cli: Any) -> None:
     outcome = cli("call", "/file/get", "--endpoint", "https://x.test")
     assert outcome.status == 2
     assert "PDS_TOKEN_FILE" in outcome.err
+
+
+def test_logins_are_called_at_their_own_endpoint(
+    cli: Any, domain: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything else is not."""
+    monkeypatch.setenv("PDS_API_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("PDS_AUTH_ENDPOINT", domain.emulator.api_endpoint)
+    monkeypatch.setenv("PDS_TOKEN_FILE", str(domain.token_file))
+    body = '{"app_id": "x", "grant_type": "refresh_token", "refresh_token": "y"}'
+    assert cli("call", "/account/token", body).status == 1
+    monkeypatch.setenv("PDS_AUTH_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("PDS_API_ENDPOINT", domain.emulator.api_endpoint)
+    assert "report.pdf" in cli("call", "/file/search", FIND).out

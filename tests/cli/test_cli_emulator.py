@@ -108,3 +108,11 @@ def test_bad_key_files(cli: Any, tmp_path: Path, mode: int, content: str, words:
     missing = cli("emulator", "--key-file", tmp_path / "no" / "app.pem")
     assert missing.status == 1
     assert "Traceback" not in missing.err
+
+
+@pytest.mark.parametrize("name", ["app-id", "domain-id"])
+def test_empty_names_are_refused(cli: Any, name: str) -> None:
+    """A client could not sign in with them; it is said before anything listens."""
+    outcome = cli("emulator", f"--{name}", "")
+    assert outcome.status == 2
+    assert "must not be empty" in outcome.err

@@ -124,6 +124,14 @@ def test_bare_code_is_taken_as_well(cli: Any, domain: Any, token_file: Path, bro
     assert token_file.exists()
 
 
+def test_bare_code_may_be_padded(cli: Any, domain: Any, token_file: Path, browse: Any) -> None:
+    """It is not taken for a URL whose state is missing: the service says what is wrong with it."""
+    browse(lambda url: "Y29kZQ==")
+    outcome = cli("login", *on_page(domain, token_file))
+    assert outcome.status == 1
+    assert "InvalidParameter.Code" in outcome.err
+
+
 def test_answer_to_another_login_is_no_login(
     cli: Any, domain: Any, token_file: Path, browse: Any
 ) -> None:
@@ -141,7 +149,7 @@ def test_line_is_read_from_standard_input(domain: Any, token_file: Path, spawn: 
     out, err = command.communicate(b"\n", timeout=30)
     assert out.startswith(f"{domain.emulator.api_endpoint}/v2/oauth/authorize?".encode())
     assert command.returncode == 2
-    assert b"code must not be empty" in err
+    assert b"neither a URL nor a code" in err
     assert not token_file.exists()
 
 
@@ -153,6 +161,19 @@ def test_ctrl_c_ends_the_wait_for_an_answer(domain: Any, token_file: Path, spawn
     assert command.wait(timeout=30) == 130
     assert b"Traceback" not in command.stderr.read()
     command.stdin.close()
+
+
+@pytest.mark.parametrize("command", ["login", "emulator"])
+def test_file_that_holds_no_token_is_not_replaced(
+    cli: Any, domain: Any, key_file: Path, command: str
+) -> None:
+    """A key that is named as the token file stays what it is; the emulator does not even start."""
+    key = key_file.read_text()
+    options = () if command == "emulator" else (*where(domain), "--domain-id", "bj1")
+    outcome = cli(command, *options, "--key-file", key_file, "--token-file", key_file)
+    assert outcome.status == 3
+    assert "holds no token" in outcome.err
+    assert key_file.read_text() == key
 
 
 @pytest.mark.parametrize(

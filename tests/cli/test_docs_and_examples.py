@@ -22,6 +22,7 @@ import pdsclient
 from pdsclient import AsyncPDSClient, ClientConfig, FileTokenStore, errors
 from pdsclient.bulk import Progress
 from pdsclient.emulator import Emulator, Fault, Settings
+from pdsclient.emulator.roles import ROLES
 from pdsclient.query import FILE_FIELDS, Kind
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,7 +91,6 @@ async def test_block_runs(
             "ask_vault": token_function,
             "browser": browser,
             "client": client,
-            "client_secret": "",
             "emulator": emulator,
             "fetch_token": token_function,
             "refresh_token": token.refresh_token,
@@ -128,10 +128,10 @@ async def close(client: Any, *, unless: Any) -> None:
 async def test_stored_token_of_the_readme_is_refreshed_and_saved(
     emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The README's exchange works: the service refuses the token, the next one is in the file."""
+    """The README's store works: the service refuses the token, the next one is in the file."""
     monkeypatch.chdir(tmp_path)
-    (source,) = [one.values[0] for one in blocks() if "async def exchange" in str(one.values[0])]
-    names: dict[str, Any] = {"token_info": emulator.token_info, "client_secret": ""}
+    (source,) = [one.values[0] for one in blocks() if "token_info,  # only" in str(one.values[0])]
+    names: dict[str, Any] = {"token_info": emulator.token_info}
     await run(str(source).replace(ENDPOINT, emulator.api_endpoint), names)
     emulator.revoke(emulator.token_info.access_token)
     async with names["client"] as client:
@@ -200,6 +200,25 @@ def test_every_switch_is_in_the_table() -> None:
     assert faults <= set(re.findall(r"`(?:Fault)?\.(\w+)\(", text))
 
 
+def test_every_role_is_in_the_table_with_its_actions() -> None:
+    """docs/emulator.md says of each role of a shared folder what it allows."""
+    text = (ROOT / "docs/emulator.md").read_text(encoding="utf-8")
+    head, *listed = re.findall(
+        r"^\| `(\w+…?)` \|(.*)\|$", text.partition("### Perm")[2], re.MULTILINE
+    )
+    actions = [re.findall(r"\w+", cell) for cell in head[1].split("|")]
+    told = {
+        f"SystemFile{name}": {
+            f"FILE.{action}"
+            for cell, group in zip(cells.split("|"), actions, strict=True)
+            for action in group
+            if cell.strip() == "yes"
+        }
+        for name, cells in listed[: len(ROLES)]
+    }
+    assert told == ROLES
+
+
 def test_progress_and_arguments_of_bulk_search_are_explained() -> None:
     """docs/bulk.md has each field of a snapshot in its table, and speaks of each argument."""
     assert set(rows("docs/bulk.md", "## Progress")) == {one.name for one in attrs.fields(Progress)}
@@ -231,3 +250,9 @@ def test_links_between_documents_lead_somewhere() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_document_is_in_the_index() -> None:
+    """The README's last table leads to each document."""
+    index = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Further")[2]
+    assert {f"docs/{one.name}" for one in DOCUMENTS[1:]} <= set(re.findall(r"\]\((.*?)\)", index))

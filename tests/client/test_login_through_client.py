@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from pdsclient import (
     AsyncPDSClient,
+    BadRequest,
     ClientConfig,
     FileTokenStore,
     InvalidRequest,
@@ -268,3 +269,17 @@ def test_login_stands_for_refresh_token_fun_alone() -> None:
     for field in ("token_provider", "refresh_share_token_fun"):
         with pytest.raises(InvalidRequest, match=field):
             AsyncPDSClient({"api_endpoint": "https://x.test", field: APP})
+
+
+async def test_no_frame_of_a_failed_exchange_holds_the_code(server: Any, make_client: Any) -> None:
+    """A code that was not exchanged may still be good for somebody."""
+    server.handler = lambda seen: (400, {"code": "InvalidParameter.Code", "message": "no"})
+    app = OAuthApp("APP", client_secret="hush-hush", redirect_uri="https://example.com/")
+    with pytest.raises(BadRequest) as caught:
+        await app.exchange(make_client(), "code-4711")
+    frames = traceback.walk_tb(caught.value.__traceback__)
+    ours = [frame for frame, _ in frames if "/pdsclient/" in frame.f_code.co_filename]
+    assert "exchange" in [frame.f_code.co_name for frame in ours]
+    shown = "".join(repr(frame.f_locals) for frame in ours)
+    assert "code-4711" not in shown
+    assert "hush-hush" not in shown

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 
 from pdsclient import DecodeError, InvalidRequest, NotFound
-from pdsclient.models import FileTask, UploadPartInfo
+from pdsclient.models import File, FileTask, UploadPartInfo
 
 FILE = {"drive_id": "1", "file_id": "f1"}
 MEMBER = {"role_id": "SystemFileViewer", "identity": {"identity_id": "u1"}}
@@ -43,6 +43,14 @@ async def test_a_bare_array_is_a_list(server, make_client, sent, roles):
     server.script((200, sent))
     members = await make_client().file.list_permission(**FILE)
     assert [member.role_id for member in members] == roles
+
+
+async def test_a_page_is_not_taken_for_an_array(server, make_client):
+    """Its rows would be lost without a word."""
+    server.script((200, {"items": [MEMBER], "next_marker": ""}))
+    client = make_client()
+    with pytest.raises(DecodeError, match="Expected `array`, got `object`"):
+        await client.post_api("/file/list", FILE, reply_type=list[File])
 
 
 async def test_a_preview_that_is_not_ready_says_so(server, make_client):

@@ -231,3 +231,44 @@ async def test_every_row_comes_once_in_order(total, size, empties, ahead, wanted
     else:
         assert [row.file_id async for row in pager] == expected
     assert [row.file_id for row in await pager.collect(wanted)] == expected[:wanted]
+
+
+async def test_more_without_a_place_to_go_on_from_is_an_error(server, make_client):
+    """Reading on would begin again; the rows that came are good."""
+    server.script((200, {"items": [{"file_id": "a"}], "has_more": True}))
+    changes = aiter(make_client().file.list_delta(drive_id="1"))
+    assert (await anext(changes)).file_id == "a"
+    with pytest.raises(DecodeError, match="more follows, and not where"):
+        await anext(changes)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("marker", [1.5, True, ["a"], {"a": 1}, "abc", "-1", "²", "9" * 5000, " 5"])
+async def test_a_part_number_that_is_none_is_an_error(server, make_client, marker):
+    """It is ours, whatever the service sent for a number."""
+    server.script((200, {"uploaded_parts": [], "next_part_number_marker": marker}))
+    parts = make_client().file.list_uploaded_parts(drive_id="1", file_id="f", upload_id="u")
+    with pytest.raises(DecodeError, match="next_"):
+        await parts.collect()
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("rows", [0, False, 7, "x", {"a": 1}, [1]], ids=repr)
+async def test_rows_that_are_no_list_are_an_error(server, make_client, rows):
+    """Of one kind or of two kinds, and never something else when they are read."""
+    client = make_client()
+    server.script((200, {"group_items": rows}))
+    with pytest.raises(DecodeError, match=r"not a list of objects|another form"):
+        await client.group.list_member(group_id="g")
+    server.script((200, {"items": rows}))
+    with pytest.raises(DecodeError, match=r"not a list of objects|another form"):
+        await client.file.list(drive_id="1", parent_file_id="root")
+
+
+@pytest.mark.parametrize("rows", [None, "", [], {}], ids=repr)
+async def test_rows_may_be_nothing_in_several_ways(server, make_client, rows):
+    """Such a page is empty."""
+    client = make_client()
+    server.script((200, {"user_items": rows, "items": rows}))
+    assert (await client.group.list_member(group_id="g")).items == []
+    assert (await client.file.list(drive_id="1", parent_file_id="root")).items == []

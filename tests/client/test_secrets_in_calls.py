@@ -148,3 +148,44 @@ async def test_what_events_carry_is_json_and_pickles(server, make_client):
     again = pickle.loads(pickle.dumps(error))
     assert again.req_opt == req_opt
     assert str(again) == str(error)
+
+
+SECRET_CALLS = [
+    lambda c: c.share_link.get_share_token(share_id="s", share_pwd=PLANTED["password"]),
+    lambda c: c.with_response(
+        c.share_link.get_share_token, share_id="s", share_pwd=PLANTED["password"]
+    ),
+    lambda c: c.user.import_(
+        authentication_type="mobile", identity="1", plain_password=PLANTED["password"]
+    ),
+    lambda c: c.oauth.token(
+        grant_type="authorization_code", client_id="app", code=PLANTED["password"]
+    ),
+]
+
+
+@pytest.mark.parametrize("call", SECRET_CALLS, ids=range(len(SECRET_CALLS)))
+async def test_a_password_is_not_shown_by_a_typed_call(server, make_client, call):
+    """A server may repeat it as it stands or as it was sent; frames have it in no variable."""
+    client = make_client()
+    server.handler = lambda seen: (
+        400,
+        {"code": "InvalidResource.X", "message": f"{PLANTED['password']}? {seen.body.decode()}"},
+    )
+    texts = []
+    client.on("error", lambda error, req_opt: texts.append(shown_of_ours(error) + repr(req_opt)))
+    with pytest.raises(PDSError) as caught:
+        await call(client)
+    texts.append(shown_of_ours(caught.value))
+    assert len(texts) == 2
+    assert PLANTED["password"] not in "".join(texts)
+    assert "***? " in caught.value.message
+
+
+def shown_of_ours(error: PDSError) -> str:
+    """What an error shows, with the local variables of our own frames."""
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    ours = [str(frame.locals) for frame in told.stack if "/pdsclient/" in frame.filename]
+    return "\n".join(
+        [repr(error), repr(vars(error)), error.stack, repr(pickle.dumps(error)), *ours]
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pickle
 import random
 
 import pytest
@@ -14,6 +15,7 @@ from pdsclient import (
     AsyncPDSClient,
     AuthError,
     BadRequest,
+    ClientClosed,
     DecodeError,
     InvalidRequest,
     NotFound,
@@ -424,3 +426,91 @@ async def _whatever_happens(faults, chunk, concurrency, seed):
         else:
             assert outcome.file_id == str(number)
     await client.aclose()
+
+
+async def test_a_call_too_deep_for_a_batch_fails_as_its_outcome(service, client):
+    """What an envelope cannot hold is told like any other failure, not as a group of errors."""
+    data = deep = {}
+    for _ in range(61):
+        deep["a"] = deep = {}
+    item = client.with_options(validate=False).user.update.item(user_id="u", user_data=data)
+    (failure,) = await client.run_batch([item])
+    assert isinstance(failure, InvalidRequest)
+    assert service.seen == []
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+async def test_an_empty_answer_in_a_batch_is_done(service, client, nothing):
+    """Nothing is said in several ways; with a reply model it reads as an empty reply."""
+    service.on("/recyclebin/trash", lambda data: (204, nothing))
+    (outcome,) = await client.run_batch([client.recyclebin.trash.item(drive_id="1", file_id="a")])
+    assert outcome.async_task_id is None
+
+
+async def test_secrets_of_the_calls_stay_out_of_failures(service, client):
+    """A server that repeats a password or a header does not bring it into an error."""
+    planted = "planted-password-1"
+    said = f"{planted} does not fit, nor planted-header-2"
+    service.on(
+        "/share_link/get_share_token", (400, {"code": "InvalidResource.SharePwd", "message": said})
+    )
+    view = client.with_options(headers={"X-Odd": "planted-header-2"})
+    item = view.share_link.get_share_token.item(share_id="s", share_pwd=planted)
+    (failure,) = await view.run_batch([item])
+    assert "planted" not in f"{failure} {failure.body} {failure.stack} {failure.req_opt!r} {item!r}"
+    assert "*** does not fit" in failure.message
+
+
+async def test_the_rate_limiter_hears_of_refused_calls(service, client, refuse, monkeypatch):
+    """A call turned away inside an envelope says as much as one that was refused by itself."""
+    heard = []
+    monkeypatch.setattr(
+        "pdsclient.limits.RateLimiter.throttled", lambda self, *told: heard.append(told)
+    )
+    service.on("/file/get", refuse(429, "TooManyRequests"), found)
+    (file,) = await client.run_batch(gets(client, "a"))
+    assert file.file_id == "a"
+    assert heard == [("batch", None)]
+
+
+async def test_calls_that_succeed_pay_back(service, make_client, refuse):
+    """Each of them as much as a call by itself, so that a later retry can be afforded."""
+    client = make_client(retry=RetryPolicy(budget=5))
+    service.on("/file/get", refuse(503, "ServiceUnavailable"), found)
+    assert (await client.run_batch(gets(client, "a"))).failures == {}
+    assert (await client.run_batch(gets(client, *"bcd"))).failures == {}
+    service.on("/file/get", refuse(503, "ServiceUnavailable"), found)
+    assert (await client.run_batch(gets(client, "e"))).failures == {}
+
+
+async def test_a_closed_client_says_so(service, make_client):
+    """It is a mistake of the program, and not the failure of single calls."""
+    client = make_client()
+    calls = gets(client, "a")
+    await client.aclose()
+    for attempt in (
+        client.run_batch(calls),
+        client.trash_files(["a"], drive_id="1"),
+        client.create_folders(["a"], drive_id="1"),
+    ):
+        with pytest.raises(ClientClosed):
+            await attempt
+    assert service.seen == []
+
+
+def test_a_call_that_holds_a_password_refuses_to_be_pickled(client):
+    """Any other may travel to another process."""
+    secret = client.share_link.get_share_token.item(share_id="s", share_pwd="a password")
+    with pytest.raises(TypeError, match="holds a secret"):
+        pickle.dumps(secret)
+    again = pickle.loads(pickle.dumps(client.file.get.item(drive_id="1", file_id="f")))
+    assert again.data == {"drive_id": "1", "file_id": "f"}
+
+
+def test_a_call_that_cannot_be_sent_is_refused_where_it_is_written(client):
+    """Also by a view that does not check what it sends."""
+    view = client.with_options(validate=False)
+    with pytest.raises(InvalidRequest, match="is a set"):
+        view.file.get.item(drive_id="1", file_id={1})
+    with pytest.raises(InvalidRequest, match="half of a surrogate pair"):
+        view.file.search.item(drive_id="\ud800", query="size > 1")

@@ -208,3 +208,60 @@ async def test_folders_are_forgotten_when_something_is_moved(service, tree, clie
     tree.nodes.clear()
     await client.create_folders("a", drive_id="1")
     assert len(service.sent("/file/create")) == 2
+
+
+FILES_OF_A_CALL = [
+    lambda c, files: c.trash_files(files, drive_id="1"),
+    lambda c, files: c.delete_files(files, drive_id="1"),
+    lambda c, files: c.restore_files(files, drive_id="1"),
+    lambda c, files: c.copy_files(files, drive_id="1", to_parent_file_id="p"),
+    lambda c, files: c.move_files(files, drive_id="1", to_parent_file_id="p"),
+    lambda c, files: c.star_files(files, drive_id="1"),
+    lambda c, files: c.unstar_files(files, drive_id="1"),
+    lambda c, files: c.rename_files(files, drive_id="1"),
+    lambda c, files: c.check_files_exist(files, drive_id="1"),
+    lambda c, files: c.run_batch(files),
+]
+
+
+@pytest.mark.parametrize("call", FILES_OF_A_CALL, ids=range(len(FILES_OF_A_CALL)))
+@pytest.mark.parametrize("files", ["abc", b"abc", None, 7, File(file_id="abc")])
+async def test_a_single_file_is_no_list_of_files(service, client, call, files):
+    """The characters of an identifier are not taken for files, least of all to be deleted."""
+    with pytest.raises(InvalidRequest, match=r"must be a list .* write \[one\]"):
+        await call(client, files)
+    assert service.seen == []
+
+
+@pytest.mark.parametrize("names", [[("a", None)], [("a", 7)], [("a",)], [("a", "b", "c")], ["ab"]])
+async def test_a_new_name_is_a_text(service, client, names):
+    """A rename without a name would change nothing and seem to have been done."""
+    with pytest.raises(InvalidRequest, match=r"names\[0\]"):
+        await client.rename_files(names, drive_id="1")
+    assert service.seen == []
+
+
+async def test_folders_are_forgotten_once_their_task_has_ended(service, tree, client):
+    """What was found while a folder was on its way into the bin is not there any more."""
+    await client.create_folders("a", drive_id="1")
+    service.on("/recyclebin/trash", (202, {"async_task_id": "t"}))
+
+    async def look(data):
+        await client.create_folders("a", drive_id="1")
+        return 200, {"state": "Succeed"}
+
+    service.on("/async_task/get", look)
+    await client.trash_files(["folder"], drive_id="1")
+    asked = len(service.sent("/file/create"))
+    await client.create_folders("a", drive_id="1")
+    assert len(service.sent("/file/create")) == asked + 1
+
+
+async def test_a_task_is_asked_about_by_whatever_id_the_service_gave(service, client):
+    """What it says is not checked like what a caller writes."""
+    odd = "id with spaces, longer than any" * 40
+    service.on("/recyclebin/trash", (202, {"async_task_id": odd}))
+    service.on("/async_task/get", (200, {"state": "Succeed"}))
+    (outcome,) = await client.trash_files(["a"], drive_id="1")
+    assert outcome.async_task_id == odd
+    assert service.sent("/async_task/get") == [{"async_task_id": odd}]

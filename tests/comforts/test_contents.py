@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import traceback
 
 import pytest
 from aiohttp import ClientSession, web
@@ -10,16 +12,20 @@ from aiohttp import ClientSession, web
 from pdsclient import (
     AsyncPDSClient,
     Conflict,
+    DeadlineExceeded,
     DecodeError,
     InvalidRequest,
     OutcomeUnknown,
+    PDSError,
     PermissionDenied,
     RuntimeContext,
     ServiceFailure,
 )
 from pdsclient._crc64 import crc64
+from pdsclient.transport import Transport
 
-SIGNED = "Expires=1700000000&Signature=a%2Bsecret%2Fsignature%3D&partNumber=1"
+SIGNATURE = "a%2Bsecret%2Fsignature%3D"
+SIGNED = f"Expires=1700000000&Signature={SIGNATURE}&partNumber=1"
 
 
 @pytest.fixture
@@ -323,3 +329,96 @@ async def test_a_borrowed_session_with_credentials_of_its_own_is_refused(service
         with pytest.raises(InvalidRequest, match="lend a session without"):
             await client.get_file_content("f", drive_id="1")
         await client.aclose()
+
+
+async def test_content_keeps_to_the_deadline(service, store, client):
+    """The time that a caller gives holds for the storage as well, however it dawdles."""
+
+    async def dawdle(request):
+        await asyncio.sleep(30)
+
+    service.data = dawdle
+    view = client.with_options(deadline=0.05)
+    with pytest.raises(DeadlineExceeded, match=r"deadline of 0\.05 s") as caught:
+        await view.save_file_content(b"abc", name="n", drive_id="1")
+    assert caught.value.may_have_happened
+    assert SIGNED not in f"{caught.value!r} {caught.value.req_opt!r}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://h/o?x", "file:///etc/passwd", "//h/o", "/o", "http://h/a b", "http://h/a\r\nX: y"],
+)
+async def test_what_is_no_url_of_the_storage_is_not_asked(service, store, client, url):
+    """Nothing but HTTP is spoken, and nothing is written into it."""
+    store.url = url
+    with pytest.raises(DecodeError, match="gave no URL of the storage"):
+        await client.get_file_content("f", drive_id="1")
+
+
+async def test_a_size_of_the_wrong_type_is_none(service, store, client):
+    """The checksum still tells whether it is the right content."""
+    store.content = b"abc"
+    service.on(
+        "/file/get_download_url",
+        (200, {"url": store.url, "size": {"a": 1}, "crc64_hash": str(crc64(b"abc"))}),
+    )
+    assert await client.get_file_content("f", drive_id="1") == b"abc"
+
+
+@pytest.mark.parametrize("status", [200, 403])
+async def test_no_frame_of_a_refused_content_shows_a_secret(service, store, client, status):
+    """Local variables end up in error trackers; the answer may be no HTTP and repeat the URL."""
+
+    async def refuse(request):
+        if status == 200:
+            request.transport.write(f"NO HTTP {SIGNATURE}\r\n\r\n".encode())
+            request.transport.close()
+        return web.Response(
+            status=status, text=f"<Error><Code>AccessDenied</Code>{SIGNATURE}</Error>"
+        )
+
+    service.data = refuse
+    with pytest.raises(PDSError) as caught:
+        await client.get_file_content("f", drive_id="1")
+    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = "".join(str(frame.locals) for frame in told.stack if "/pdsclient/" in frame.filename)
+    shown = f"{ours} {caught.value!r} {caught.value.body} {caught.value.stack}"
+    assert "secret%2Fsignature" not in shown
+    assert "secret/signature" not in shown
+    assert "secret-token-of-the-test" not in shown
+
+
+async def test_overwriting_what_is_not_there_creates_it(service, store, client):
+    """One creation does; there is no file that it could be a version of."""
+    await client.save_file_content(b"abc", name="n", drive_id="1", check_name_mode="overwrite")
+    (only,) = service.sent("/file/create")
+    assert "file_id" not in only
+    assert len(puts(service)) == 1
+
+
+async def test_as_much_as_is_allowed_is_allowed(service, store, client, monkeypatch):
+    """The limits are the last that is let through, of what is saved and of what is read."""
+    monkeypatch.setattr("pdsclient.files.contents.MOST_BYTES", 3)
+    await client.save_file_content(b"abc", name="n", drive_id="1")
+    with pytest.raises(InvalidRequest, match="data has 4 bytes, above 3"):
+        await client.save_file_content(b"abcd", name="n", drive_id="1")
+    assert await client.get_file_content("f", drive_id="1", most=3) == b"abc"
+    store.content = b""
+    assert await client.get_file_content("f", drive_id="1", most=0) == b""
+
+
+async def test_a_large_content_has_more_time(service, store, make_client, monkeypatch):
+    """A second more for each 64 KiB: a slow line is no broken one."""
+    limits = []
+    exchange = Transport.exchange
+
+    def watched(self, *arguments, **options):
+        limits.append(options["timeout_s"])
+        return exchange(self, *arguments, **options)
+
+    monkeypatch.setattr(Transport, "exchange", watched)
+    client = make_client(timeout=60)
+    await client.save_file_content(b"x" * (2 << 16), name="n", drive_id="1")
+    await client.with_options(timeout=None).save_file_content(b"x", name="n", drive_id="1")
+    assert limits == [62.0, None]

@@ -6,7 +6,15 @@ import asyncio
 
 import pytest
 
-from pdsclient import Conflict, InvalidRequest, NotFound, PermissionDenied, ServiceFailure
+from pdsclient import (
+    AuthError,
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    ServiceFailure,
+)
+from pdsclient.files._folder_cache import FolderCache, FolderKey
 
 
 async def test_a_path_is_made_folder_by_folder(tree, client):
@@ -187,3 +195,80 @@ async def test_names_that_no_folder_can_have_are_refused(service, client, path):
     with pytest.raises(InvalidRequest, match="drive_id"):
         await client.create_folders("a")
     assert service.seen == []
+
+
+async def test_whoever_signs_in_next_does_not_get_what_others_saw(service, tree, client):
+    """A new credential asks the service, and one that was removed gets nothing."""
+    await client.create_folders("a", drive_id="1")
+    client.set_token({"access_token": "of-somebody-else"})
+    await client.create_folders("a", drive_id="1")
+    assert len(service.sent("/file/create")) == 2
+    client.set_share_token("of-a-share")
+    await client.create_folders("a", drive_id="1")
+    assert len(service.sent("/file/create")) == 3
+    client.remove_share_token()
+    client.remove_token()
+    with pytest.raises(AuthError):
+        await client.create_folders("a", drive_id="1")
+
+
+@pytest.mark.parametrize(
+    "own", [{"headers": {"Authorization": "Bearer of-another"}}, {"share_token": "of-a-share"}]
+)
+async def test_a_view_with_a_credential_of_its_own_shares_no_folders(service, tree, client, own):
+    """Neither does it get what others saw, nor they what it saw."""
+    view = client.with_options(own)
+    await client.create_folders("a", drive_id="1")
+    await view.create_folders(["a", "b"], drive_id="1")
+    await view.create_folders("b", drive_id="1")
+    await client.create_folders("b", drive_id="1")
+    assert len(service.sent("/file/create")) == 4
+
+
+async def test_a_refreshed_credential_is_still_the_same_caller(service, tree, make_client):
+    """Requests under way are shared across it, and what is known stays known."""
+
+    async def refresh():
+        return {"access_token": f"token-{len(service.seen)}"}
+
+    client = make_client(refresh_token_fun=refresh)
+    await client.create_folders("a", drive_id="1")
+    await client.refresh_token()
+    await client.create_folders("a", drive_id="1")
+    assert len(service.sent("/file/create")) == 1
+
+
+def test_a_request_that_was_left_behind_with_its_loop_is_made_again():
+    """A loop that was closed in the middle, or left by a fork, does not block the next one."""
+    cache, key = FolderCache(lambda: 0.0, None), FolderKey("1", None, "root", "a")
+    left_behind = []
+
+    async def never():
+        await asyncio.Event().wait()
+
+    async def create():
+        return "id-of-a"
+
+    async def begin():
+        left_behind.append(asyncio.ensure_future(cache.once(key, never)))
+        await asyncio.sleep(0)
+
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as first:
+        first.run(begin())
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as second:
+            assert second.run(asyncio.wait_for(cache.once(key, create), 5)) == "id-of-a"
+    assert cache.get(key) == "id-of-a"
+
+
+async def test_only_so_many_folders_are_remembered(monkeypatch):
+    """The oldest is forgotten first."""
+    monkeypatch.setattr("pdsclient.files._folder_cache._MOST_REMEMBERED", 2)
+    cache = FolderCache(lambda: 0.0, None)
+    keys = [FolderKey("1", None, "root", name) for name in "abc"]
+    for key in [*keys[:2], keys[0], keys[2]]:
+
+        async def create(name=key.name):
+            return f"id-of-{name}"
+
+        await cache.once(key, create)
+    assert [cache.get(key) for key in keys] == ["id-of-a", None, "id-of-c"]

@@ -37,7 +37,18 @@ async def test_an_id_path_saves_requests(service, chain, client):
     assert service.sent("/file/get")[0] == {"drive_id": "1", "file_id": "f5", "fields": "id_path"}
 
 
-@pytest.mark.parametrize("path", ["/other/f9/f8/f5", "f1,f2,f3", "root/f2/f1/f4/f5", ""])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/other/f9/f8/f5",
+        "f1,f2,f3",
+        "root/f2/f1/f4/f5",
+        "",
+        "a b/\u00e4/" + "x" * 80,
+        {"a": 1},
+        ["f1"],
+    ],
+)
 async def test_an_id_path_in_another_form_does_no_harm(chain, client, path):
     """The way is that of the parents, whatever the path says."""
     chain.nodes["f5"]["id_path"] = path

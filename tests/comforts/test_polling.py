@@ -177,3 +177,47 @@ async def test_acceptance_23_every_task_ends(service, client):
         else:
             with pytest.raises(error):
                 await client.wait_for("t", deadline=30)
+
+
+ODD = [{"a": 1}, ["x"], "x", 1.5, True]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+@pytest.mark.parametrize(
+    "field",
+    ["total_process", "consumed_process", "skipped_process", "failed_process", "error_message",
+     "error_code", "message"],
+)  # fmt: skip
+async def test_a_failed_task_is_told_whatever_its_reply_looks_like(service, client, field, odd):
+    """A field of the wrong type is no reason to tell another error, or none."""
+    service.on("/async_task/get", (200, {"state": "Failed", "total_process": 3, field: odd}))
+    told = []
+    with pytest.raises(TaskFailed, match="the task t ended Failed"):
+        await client.wait_for("t", progress=lambda now: told.append(str(now)))
+    service.on("/recyclebin/trash", (202, {"async_task_id": "t"}))
+    (outcome,) = await client.trash_files(["a"], drive_id="1")
+    assert isinstance(outcome, TaskFailed)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("odd", [{"a": 1}, ["x"], 7], ids=repr)
+async def test_a_state_that_is_no_text_goes_on_until_the_deadline(service, client, odd):
+    """It is none that anybody knows."""
+    service.on("/async_task/get", (200, {"state": odd}))
+    with pytest.raises(DeadlineExceeded):
+        await client.wait_for("t", deadline=5)
+
+
+async def test_the_deadline_of_the_view_holds_for_each_look(service, client):
+    """Whoever gave one does not wait an hour for an answer that does not come."""
+
+    async def dawdle(data):
+        await asyncio.sleep(30)
+
+    service.on("/async_task/get", dawdle)
+    view = client.with_options(deadline=0.05)
+    with pytest.raises(DeadlineExceeded, match=r"the call was not done within its deadline of 0"):
+        await view.wait_for("t")
+    service.on("/recyclebin/trash", (202, {"async_task_id": "t"}))
+    (outcome,) = await view.trash_files(["a"], drive_id="1")
+    assert isinstance(outcome, DeadlineExceeded)

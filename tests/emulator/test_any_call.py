@@ -14,9 +14,9 @@ import logging
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import pytest
@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from pdsclient.emulator import Emulator
 from pdsclient.emulator.handlers import OPERATIONS
 
+T = TypeVar("T")
 TABLES = Path(__file__).parents[1] / "catalogue"
 CATALOGUE = json.loads((TABLES / "catalogue.json").read_text("utf-8"))
 OVERLAY = json.loads((TABLES / "catalogue-overrides.json").read_text("utf-8"))
@@ -44,6 +45,7 @@ class World:
 
     def __init__(self) -> None:
         self.known: dict[str, list[Any]] = defaultdict(list)
+        self.credentials: list[dict[str, str]] = []
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
         self._thread.start()
@@ -66,6 +68,8 @@ class World:
         host = self.emulator.api_endpoint.removeprefix("http://")
         self._connection = http.client.HTTPConnection(host, timeout=20)
         drive = self.emulator.drive_id
+        token = self._run_there(lambda: self.emulator.token_info)
+        self.credentials = [{"Authorization": f"Bearer {token.access_token}"}]
         self.known["drive_id"] = [drive]
         self.known["user_id"] = ["superadmin"]
         self.known["sub"] = ["superadmin"]
@@ -73,13 +77,33 @@ class World:
         added = asyncio.run_coroutine_threadsafe(self.emulator.add_files(rows), self._loop)
         self.known["file_id"] = added.result(20)
         for path, body in FURNITURE:
-            if path in OPERATIONS:
-                self.post(path, {"drive_id": drive, **body})
+            self.post(path, {"drive_id": drive, **body})
+        user = self._run_there(lambda: self.emulator.issue_token(user_id="somebody"))
+        self.credentials += [
+            {"Authorization": f"Bearer {user.access_token}"},
+            {"x-share-token": self._share(drive)},
+            {},
+        ]
 
-    def post(self, path: str, body: Any) -> tuple[int, Any, bytes]:
-        """Send it as the superadmin, and keep the identifiers of the reply."""
+    def _share(self, drive: str) -> str:
+        """The token of a link that shows a folder."""
+        where = {"drive_id": drive, "file_id_list": self.known["file_id"][1:2], "creatable": True}
+        self.post("/share_link/create", where)
+        share_id = self.known["share_id"][-1]
+        return self._run_there(lambda: self.emulator.issue_share_token(share_id))
+
+    def _run_there(self, work: Callable[[], T]) -> T:
+        """What it gives, on the emulator's loop."""
+
+        async def run() -> T:
+            return work()
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(20)
+
+    def post(self, path: str, body: Any, who: int = 0) -> tuple[int, Any, bytes]:
+        """Send it, usually as the superadmin, and keep the identifiers of the reply."""
         operation = LISTED[path]
-        headers = {"Authorization": f"Bearer {self.emulator.token_info.access_token}"}
+        headers = dict(self.credentials[who])
         url, sent, method = f"/v2{path}", json.dumps(body), operation["http_method"]
         if OPERATIONS[path].body == "form":
             sent = urlencode({key: str(value) for key, value in body.items()})
@@ -230,13 +254,14 @@ def test_no_body_breaks_an_operation(
 def test_no_sequence_of_calls_breaks_the_emulator(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Twenty calls in a row, each of any operation, on what the ones before left behind."""
+    """Twenty calls in a row, each of any operation and by anybody, on what was left behind."""
 
     @settings(PROFILE, max_examples=60)
     @given(data=st.data())
     def run(data: st.DataObject) -> None:
         for path in data.draw(st.lists(st.sampled_from(sorted(OPERATIONS)), max_size=20)):
-            check(path, *world.post(path, data.draw(members(world, parameters(path)))))
+            body = data.draw(members(world, parameters(path)))
+            check(path, *world.post(path, body, data.draw(st.sampled_from((0, 0, 1, 2, 3)))))
 
     with caplog.at_level(logging.ERROR, logger="pdsclient.emulator"):
         run()

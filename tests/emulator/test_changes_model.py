@@ -38,9 +38,13 @@ class Replica:
         return after
 
     def forget(self, file_id: str) -> None:
-        """Without a file all that was below it is gone as well."""
+        """Without a file all that was below it is gone as well, but for what is in the bin."""
         self.files.pop(file_id, None)
-        below = [key for key, one in self.files.items() if one["parent_file_id"] == file_id]
+        below = [
+            key
+            for key, one in self.files.items()
+            if one["parent_file_id"] == file_id and "trashed_at" not in one
+        ]
         for key in below:
             self.forget(key)
 
@@ -53,8 +57,9 @@ class Replica:
         if file_id == "root":
             return "root"
         file = self.files[file_id]
-        above = self.path(str(file["parent_file_id"]))
-        return None if above is None or "trashed_at" in file else f"{above}/{file['name']}"
+        # The folder of what is in the bin may be gone.
+        above = None if "trashed_at" in file else self.path(str(file["parent_file_id"]))
+        return None if above is None else f"{above}/{file['name']}"
 
 
 def paths(store: Store) -> list[str]:

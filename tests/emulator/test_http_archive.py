@@ -117,7 +117,7 @@ async def test_a_share_is_archived_with_its_token(api):
     [
         ({"file_ids": []}, 400, "InvalidParameterMissing.FileIds"),
         ({"file_ids": ["0" * 40]}, 404, "NotFound.FileId"),
-        ({"file_ids": ["0"] * 501}, 400, "InvalidParameterOutOfRange.FileIds"),
+        ({"file_ids": [f"{one}" for one in range(501)]}, 400, "InvalidParameterOutOfRange.FileIds"),
         ({"file_ids": ["0"], "name": "a/b"}, 400, "InvalidParameter.Name"),
         ({"file_ids": ["0"], "name": ""}, 400, "InvalidParameterMissing.Name"),
         ({"files": ["0"]}, 400, "InvalidParameterWrongFormat.Files"),
@@ -144,15 +144,52 @@ async def test_an_archive_has_a_limit_of_files_and_bytes(api, monkeypatch):
 
 def test_paths_in_an_archive_are_safe_and_distinct():
     """Names are not unique in a folder, and may be dots."""
-    paths = ["a.txt", "a.txt", "a.txt", "../x", "b/./c", "dir.d/x", "dir.d/x", ".p", ".p"]
-    assert distinct(paths) == [
+    names = ["a.txt", "a.txt", "a.txt", "..", ".", "dir.d", "dir.d", ".p", ".p", "a/b"]
+    assert distinct((str(number), "", name) for number, name in enumerate(names)) == [
         "a.txt",
         "a (2).txt",
         "a (3).txt",
-        "_/x",
-        "b/_/c",
-        "dir.d/x",
-        "dir.d/x (2)",
+        "_",
+        "_ (2)",
+        "dir.d",
+        "dir (2).d",
         ".p",
         ".p (2)",
+        "a_b",
     ]
+
+
+async def test_what_has_one_name_in_a_folder_is_unpacked_side_by_side(api, tmp_path):
+    """Two folders do not run together, and a file does not stand where a folder has to be."""
+    first, second, _, _, _ = await api.emulator.add_files(
+        [
+            {"name": "a", "type": "folder", "file_id": "1" * 40},
+            {"name": "a", "type": "folder", "file_id": "2" * 40},
+            {"name": "a", "content": b"file", "file_id": "3" * 40},
+            {"name": "x", "content": b"one", "parent_file_id": "1" * 40},
+            {"name": "x", "content": b"two", "parent_file_id": "2" * 40},
+        ]
+    )
+    got = await archived(api, [first, second, "3" * 40])
+    assert await unpacked(api, got) == {
+        "a/": b"",
+        "a/x": b"one",
+        "a (2)/": b"",
+        "a (2)/x": b"two",
+        "a (3)": b"file",
+    }
+
+
+async def test_an_archive_is_removed_after_a_day(run, tmp_path):
+    """Its bytes go with it."""
+    async with run(database=tmp_path / "pds.db") as api:
+        (file_id,) = await api.emulator.add_files([{"name": "a", "size": 50_000}])
+        got = await archived(api, [file_id])
+        url = (await task(api, got))["url"]
+        (piece,) = (tmp_path / "pds.db.blobs").glob("??/*")
+        assert (await api.send("GET", url)).status == 200
+        api.emulator.clock.advance(25 * 3600)
+        token = api.emulator.issue_token().access_token
+        assert (await api.post("/drive/list", token=token)).status == 200
+        assert not piece.exists()
+        assert (await api.send("GET", url)).status == 403

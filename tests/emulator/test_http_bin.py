@@ -62,7 +62,7 @@ async def test_a_trashed_folder_is_one_item(api):
     assert (got.status, got.data["file_id"]) == (202, outer)
     done = await task(api, got)
     assert (done["state"], done["status"]) == ("Succeed", "Succeed")
-    assert (done["total_process"], done["consumed_process"]) == (3, 3)
+    assert (done["total_process"], done["consumed_process"]) == (2, 2)
     assert sorted(await bin_names(api)) == ["a", "inner"]
 
 
@@ -162,9 +162,9 @@ async def test_a_restored_file_finds_a_folder(api):
     assert parent != first
     made = (await call(api, "/file/get", parent)).data
     assert (made["name"], made["type"], made["parent_file_id"]) == ("a", "folder", "root")
-    # With the folder its content would go, also what is in the bin.
     await call(api, "/file/delete", second)
-    assert (await call(api, "/file/get", lost)).status == 404
+    assert (await call(api, "/recyclebin/restore", lost)).status == 204
+    assert (await call(api, "/file/get", lost)).data["parent_file_id"] == "root"
 
 
 async def test_a_restored_folder_is_a_task(api):

@@ -29,13 +29,14 @@ async def url_of(api, file_id, **more):
 
 
 async def test_get_shows_a_file(api):
-    """file/get gives the file's own fields and no URL."""
+    """file/get gives the file's own fields and one URL, that of its content."""
     file_id = await put(api, "Photo.JPG")
     data = (await get(api, file_id)).data
     assert (data["name"], data["size"], data["type"]) == ("Photo.JPG", len(CONTENT), "file")
     assert (data["file_extension"], data["category"]) == ("jpg", "image")
     assert data["content_hash"] == hashlib.sha1(CONTENT).hexdigest().upper()
-    assert not {"url", "download_url", "thumbnail", "creator_id"} & data.keys()
+    assert not {"url", "thumbnail", "creator_id"} & data.keys()
+    assert (await api.send("GET", data["download_url"])).body == CONTENT
 
 
 async def test_fields_add_extras(api):

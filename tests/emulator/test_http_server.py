@@ -118,8 +118,8 @@ async def test_order_of_checks(api):
 
 
 async def test_too_large_requests(api):
-    """A body beyond a mebibyte is 413 from the gateway."""
-    got = await api.send("POST", "/v2/file/search", data=io.BytesIO(b"x" * (2**20 + 1)))
+    """A body beyond 8 MiB is 413 from the gateway."""
+    got = await api.send("POST", "/v2/file/search", data=io.BytesIO(b"x" * (2**23 + 1)))
     assert (got.status, got.headers["x-ca-error-code"]) == (413, "I413RL")
 
 

@@ -170,3 +170,12 @@ def test_results_show_progress_and_the_first_failures() -> None:
 def test_results_without_failures_are_one_line() -> None:
     """Nothing failed: no table."""
     assert _html.results_html("5 hits", []) == "<p>5 hits</p>"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(999_949, "999.9 kB"), (999_950, "1.0 MB"), (2**63, "9.2 EB"), (10**22, "10,000.0 EB")],
+)
+def test_sizes_of_any_magnitude_are_shown(size: int, text: str) -> None:
+    """Also one that no disk holds."""
+    assert text in File(size=size)._repr_html_()

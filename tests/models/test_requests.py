@@ -13,6 +13,8 @@ import pytest
 import pdsclient.models
 from pdsclient.errors import InvalidRequest
 from pdsclient.models import (
+    BatchItem,
+    BatchRequest,
     GetDownloadUrlRequest,
     GetFileRequest,
     GetShareTokenRequest,
@@ -179,6 +181,10 @@ def test_a_secret_is_never_shown() -> None:
         assert "s3cr" not in message
         assert "53237" not in message
     assert "s3cret" not in repr(GetShareTokenRequest(share_id="x", share_pwd="s3cret"))
+    body = {"share_id": "x", "share_pwd": "s3cret"}
+    item = BatchItem(id="0", url="/share_link/get_share_token", body=body)
+    assert "s3cret" not in repr(BatchRequest(resource="file", requests=[item]))
+    assert "'share_id': 'x'" in repr(item)
 
 
 def test_a_token_in_the_wrong_place_is_not_shown() -> None:

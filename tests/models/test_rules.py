@@ -36,7 +36,7 @@ from pdsclient.models._service_rules import (
     Time,
 )
 
-EAST = timezone(timedelta(hours=8))
+EAST, WEST = timezone(timedelta(hours=8)), timezone(timedelta(hours=-5))
 
 
 @request
@@ -118,7 +118,13 @@ def test_a_value_goes_on_the_wire_in_the_services_form(rule: Rule, value: Any, w
         (Time(), "yesterday", "field must be RFC 3339 text such as"),
         (Time(), "", "field must be RFC 3339 text such as"),
         (Time(), 1_700_000_000, "field must be a datetime or text, not int"),
+        (Time(), "9999-12-31T23:59:59-05:00", "field is in UTC outside the years 1 to 9999"),
+        (Time(), datetime.min.replace(tzinfo=EAST), "field is in UTC outside the years"),
         (Millis(), -1, "field must be from 0 to"),
+        (Millis(), 2**53, "field must be from 0 to"),
+        (Millis(), datetime(1969, 12, 31, tzinfo=UTC), "field must be from 0 to"),
+        (Millis(), "1969-12-31T23:59:59Z", "field must be from 0 to"),
+        (Millis(), datetime.max.replace(tzinfo=WEST), "field is in UTC outside the years"),
         (Millis(), True, "field must be a datetime or text, not bool"),
         (Tags(), {}, "field must have from 1 to 1,000 tags"),
         (Tags(), {str(n): "" for n in range(1001)}, "field must have from 1 to 1,000 tags"),

@@ -33,6 +33,11 @@ async def batches(client: AsyncPDSClient) -> None:
     assert_type(outcomes.failures, dict[int, PDSError])
     for one in await client.run_batch(client.drive.get.item(drive_id=d) for d in "12"):
         assert_type(one, Drive | PDSError)
+    # Operations of several kinds in one batch.
+    both = [get, client.drive.get.item(drive_id="1")]
+    for mixed in await client.run_batch(both):
+        if not isinstance(mixed, PDSError):
+            mixed.to_dict()
     client.file.get.item(drive_id="1", file_id=7)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     await client.run_batch([get], resource="fiel")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 

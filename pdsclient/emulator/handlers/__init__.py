@@ -5,9 +5,9 @@ from __future__ import annotations
 from pdsclient.emulator.handlers import (
     account,
     archive,
-    create,
     async_task,
     changing,
+    create,
     delta,
     domain,
     download,
@@ -29,6 +29,7 @@ from pdsclient.emulator.handlers import (
     tags,
     upload,
     user,
+    user_import,
 )
 from pdsclient.emulator.handlers.batch import batch_of
 from pdsclient.emulator.handlers.operation import Operation
@@ -62,6 +63,7 @@ OPERATIONS: dict[str, Operation] = {
     **tags.OPERATIONS,
     **upload.OPERATIONS,
     **user.OPERATIONS,
+    **user_import.OPERATIONS,
 }
 """Every operation by its path below the version."""
 OPERATIONS |= batch_of(OPERATIONS)

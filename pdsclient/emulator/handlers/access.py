@@ -33,6 +33,13 @@ class Place:
         """The shared files, above which there is nothing to be seen; none in a drive."""
         return self.share.file_ids if self.share else ()
 
+    @property
+    def counted(self) -> frozenset[str]:
+        """The actions that a share allows a number of times; no reply gives them away uncounted."""
+        limits = {"download_limit": "FILE.DOWNLOAD", "preview_limit": "FILE.PREVIEW"}
+        wire = self.share.wire if self.share else {}
+        return frozenset(action for limit, action in limits.items() if wire.get(limit))
+
     def actions(self, row: FileRow | None) -> frozenset[str]:
         """What the caller may do with a file, or at the top."""
         return EVERYTHING if self.rights is None else self.rights.on(row)

@@ -6,7 +6,7 @@ from pdsclient.emulator.handlers.access import caller, check_admin
 from pdsclient.emulator.handlers.accounts import Account, read_account
 from pdsclient.emulator.handlers.operation import Operation
 from pdsclient.emulator.handlers.tokens import token_reply
-from pdsclient.emulator.handlers.user import existing_user, read_user_id
+from pdsclient.emulator.handlers.user import changeable_user, existing_user, read_user_id
 from pdsclient.emulator.replies import (
     Reply,
     ServiceError,
@@ -27,7 +27,7 @@ async def link(call: Call) -> Reply:
 
 def _link(call: Call, account: Account, user_id: str) -> Reply:
     with call.store.atomic():
-        existing_user(call, user_id)
+        changeable_user(call, user_id)
         known = call.store.link(account.key)
         if known is not None and known["user_id"] != user_id:
             raise already_exists("account", f"user_id:{known['user_id']}")
@@ -45,6 +45,7 @@ async def unlink(call: Call) -> Reply:
 
 def _unlink(call: Call, account: Account, user_id: str) -> Reply:
     with call.store.atomic():
+        changeable_user(call, user_id)
         known = call.store.link(account.key)
         if known is None or known["user_id"] != user_id:
             raise _unknown(account)

@@ -20,6 +20,7 @@ class Account:
     type: str
     identity: str
     extra: str
+    display_name: str
 
     @property
     def key(self) -> str:
@@ -38,7 +39,7 @@ class Account:
             "authentication_type": self.type,
             "identity": self.identity,
             "extra": self.extra,
-            "display_name": self.identity,
+            "display_name": self.display_name,
             "status": "normal",
             "last_login_time": 0,
             "user_id": user_id,
@@ -52,4 +53,4 @@ def read_account(params: Params, name: str) -> Account:
         raise missing(name)
     identity = params.required("identity")
     extra = params.text("extra") or (_COUNTRY if kind == "mobile" else "")
-    return Account(kind, identity, extra)
+    return Account(kind, identity, extra, params.text("authentication_display_name") or identity)

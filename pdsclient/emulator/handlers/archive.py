@@ -20,7 +20,7 @@ from pdsclient.emulator.handlers.access import (
     read_address,
 )
 from pdsclient.emulator.handlers.operation import Operation
-from pdsclient.emulator.handlers.work import course, find_living, read_name
+from pdsclient.emulator.handlers.work import course, find_living, read_name, starters
 from pdsclient.emulator.replies import Reply, json_reply, missing, out_of_range
 from pdsclient.emulator.rows import revision_of
 from pdsclient.emulator.service import Call
@@ -32,6 +32,8 @@ _MOST_TOPS = 500
 _MOST_FILES = 10_000
 _MOST_BYTES = 10 * 1024**3
 _LIFE_S = 900
+# How long the service keeps them is not known.
+_KEPT_S = 24 * 3600
 
 
 async def archive_files(call: Call) -> Reply:
@@ -41,29 +43,22 @@ async def archive_files(call: Call) -> Reply:
     name = read_name(call, "name")
     if name is None:
         raise missing("name")
-    service, archive_id = call.service, str(uuid4())
+    service = call.service
     drive_id, members = await service.write(_members, call, address, file_ids)
-    try:
-        packed = await service.use_files(
-            pack, call.store.blobs, members, partial(call.store.open_content, drive_id)
-        )
-    except Gone as error:
-        raise missing_file(call, str(error)) from None
-    task_id = await service.write(_keep, call, archive_id, name, len(members), packed)
+    task_id = await service.use_files(_pack, call, drive_id, members, name)
     return json_reply({"async_task_id": task_id}, 202)
 
 
 def _read_ids(call: Call) -> list[str]:
-    """``file_ids``, or the ``files`` that the JavaScript SDK sends."""
+    """``file_ids``, and the ``files`` that the JavaScript SDK sends; each file once."""
     params = call.params
-    file_ids = params.texts("file_ids") or [
-        one.required("file_id") for one in params.objects("files")
-    ]
+    files = [one.required("file_id") for one in params.objects("files")]
+    file_ids = [*params.texts("file_ids"), *files]
     if not file_ids:
         raise missing("file_ids")
     if len(file_ids) > _MOST_TOPS:
         raise out_of_range("file_ids")
-    return file_ids
+    return list(dict.fromkeys(file_ids))
 
 
 def _members(call: Call, address: Address, file_ids: list[str]) -> tuple[str, list[Member]]:
@@ -80,12 +75,27 @@ def _members(call: Call, address: Address, file_ids: list[str]) -> tuple[str, li
     return place.drive_id, members
 
 
-def _keep(call: Call, archive_id: str, name: str, total: int, packed: Packed) -> str:
+def _pack(call: Call, drive_id: str, members: list[Member], name: str) -> str:
+    """Make the zip and note it in one go, so that it is not lost when the caller leaves."""
     store = call.store
+    try:
+        packed = pack(store.blobs, members, partial(store.open_content, drive_id))
+    except Gone as error:
+        raise missing_file(call, str(error)) from None
+    return _keep(call, name, len(members), packed)
+
+
+def _keep(call: Call, name: str, total: int, packed: Packed) -> str:
+    store, archive_id = call.store, str(uuid4())
     with store.atomic():
         store.put_archive(archive_id, packed)
+        end = call.service.clock.time() + call.settings.task_duration_s + _KEPT_S
+        store.plan_task("forget", archive_id, at=end)
         result = archive_id, name, packed.size, packed.crc64
-        return store.start_task("archive", *result, total=total, course=course(call))
+        starter = starters(call)[0]
+        return store.start_task(
+            "archive", *result, total=total, course=course(call), starter=starter
+        )
 
 
 def result_of(call: Call, task: Task) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from pdsclient._times import render_time
 from pdsclient.emulator.handlers.archive import result_of
 from pdsclient.emulator.handlers.operation import Operation
+from pdsclient.emulator.handlers.work import starters
 from pdsclient.emulator.replies import Reply, json_reply, not_found
 from pdsclient.emulator.service import Call
 from pdsclient.emulator.store import Task
@@ -21,9 +22,15 @@ async def get(call: Call) -> Reply:
         # Another process began it.
         await call.service.write(call.store.run_due_tasks)
         task = await call.service.read(call.store.task, task_id)
-    if task is None or _is_forgotten(call, task):
+    if task is None or not _is_open(call, task) or _is_forgotten(call, task):
         raise not_found("async_task", f"async_task_id:{task_id}")
     return json_reply({**_shown(task), **result_of(call, task)})
+
+
+def _is_open(call: Call, task: Task) -> bool:
+    """Whether the caller began the task, or administers the domain."""
+    user = call.caller.user
+    return task.starter in starters(call) or (user is not None and user.is_admin)
 
 
 def _is_forgotten(call: Call, task: Task) -> bool:

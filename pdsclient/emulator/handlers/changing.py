@@ -17,12 +17,14 @@ from pdsclient.emulator.handlers.access import (
 from pdsclient.emulator.handlers.operation import Operation
 from pdsclient.emulator.handlers.work import (
     carry_out,
+    changed_by,
     check_quota,
     clash,
     done_reply,
     find_living,
     find_target,
     ids_of,
+    made_by,
     read_name,
     unclashing,
 )
@@ -95,7 +97,8 @@ def _copy(call: Call, wanted: Journey) -> Reply:
             # A copy beside its source clashes with that.
             name = unclashing(call, *to, row._replace(file_id=""), name)
         copy_id = new_id()
-        task_id = carry_out(call, row, "copy", row.drive_id, row.file_id, *to, name, copy_id)
+        copies = *to, name, copy_id, made_by(call)
+        task_id = carry_out(call, row, "copy", row.drive_id, row.file_id, *copies)
     return json_reply(ids_of(call, target, copy_id, task_id), 202 if task_id else 201)
 
 
@@ -126,7 +129,8 @@ def _move(call: Call, wanted: Journey) -> Reply:
                 return json_reply({**ids_of(call, target, taken.file_id, ""), "exist": True})
         if wanted.mode == "auto_rename":
             name = unclashing(call, *to, row, name)
-        task_id = carry_out(call, row, "move", row.drive_id, row.file_id, to[1], to[0], name)
+        moved = to[1], to[0], name, changed_by(call)
+        task_id = carry_out(call, row, "move", row.drive_id, row.file_id, *moved)
     return json_reply({**ids_of(call, target, row.file_id, task_id), "exist": False})
 
 

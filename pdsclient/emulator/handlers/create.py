@@ -25,8 +25,15 @@ from pdsclient.emulator.handlers.parts import (
     read_parts,
     where,
 )
-from pdsclient.emulator.handlers.tags import read_tags
-from pdsclient.emulator.handlers.work import check_quota, find_folder, read_name
+from pdsclient.emulator.handlers.tags import read_labels, read_tags
+from pdsclient.emulator.handlers.work import (
+    changed_by,
+    check_quota,
+    find_folder,
+    made_by,
+    read_local_time,
+    read_name,
+)
 from pdsclient.emulator.hashing import WORDS
 from pdsclient.emulator.names import free_name
 from pdsclient.emulator.params import Params
@@ -38,15 +45,15 @@ from pdsclient.emulator.replies import (
     not_supported,
     out_of_range,
 )
-from pdsclient.emulator.rows import checked, revision_of
+from pdsclient.emulator.rows import revision_of
 from pdsclient.emulator.service import Call
 from pdsclient.emulator.store import FileRow
 from pdsclient.emulator.store.uploads import Stored
-from pdsclient.errors import InvalidRequest
 
 _MOST_BYTES = 2**63 - 1
 _LONGEST_DESCRIPTION = 1024
-_MOST_LABELS = 100
+# Sic (pds-service.md 10.1).
+_CONTENT_TYPE = "application/oct-stream"
 _HASH = re.compile(r"[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64}")
 
 
@@ -112,7 +119,7 @@ def _hash(params: Params, name: str) -> str | None:
     return value
 
 
-_TEXTS = ("description", "meta", "user_meta")
+_TEXTS = ("description", "encrypt_mode", "meta", "user_meta")
 _TIMES = ("local_created_at", "local_modified_at")
 
 
@@ -121,25 +128,14 @@ def _members(params: Params) -> dict[str, Any]:
     members: dict[str, Any] = {name: params.text(name) for name in _TEXTS}
     if len(members["description"] or "") > _LONGEST_DESCRIPTION:
         raise out_of_range("description")
-    members |= {name: _time(params, name) for name in _TIMES}
+    members |= {name: read_local_time(params, name) for name in _TIMES}
     members["hidden"] = params.flag("hidden")
     members["content_type"] = read_media_type(params)
-    members["labels"] = params.texts("labels")
-    if len(members["labels"]) > _MOST_LABELS:
-        raise out_of_range("labels")
+    members["labels"] = read_labels(params)
     members["user_tags"] = read_tags(params)
     for name in ("image_media_metadata", "video_media_metadata"):
         members[name] = params.mapping(name)
     return {name: value for name, value in members.items() if value not in (None, [], {})}
-
-
-def _time(params: Params, name: str) -> str | None:
-    text = params.text(name)
-    try:
-        checked({name: text})
-    except InvalidRequest:
-        raise invalid(name) from None
-    return text
 
 
 async def create(call: Call) -> Reply:
@@ -162,11 +158,16 @@ def _create(call: Call, address: Address, wanted: NewFile) -> Reply:
                 return _created(call, place, there, exist=True)
         elif wanted.check_name_mode == "auto_rename":
             name = free_name(name, wanted.type, call.service.clock.time(), clash)
-        row = {**wanted.members, "name": name, "parent_file_id": wanted.parent_file_id}
+        row = {
+            **wanted.members,
+            **made_by(call),
+            "name": name,
+            "parent_file_id": wanted.parent_file_id,
+        }
         if wanted.type == "folder":
             [file_id] = call.store.add_files([{**row, "type": "folder"}], drive_id=place.drive_id)
             return _created(call, place, fetch(call, place, file_id))
-        return _create_file(call, place, wanted, row)
+        return _create_file(call, place, wanted, {"content_type": _CONTENT_TYPE, **row})
 
 
 def _clash_finder(call: Call, place: Place, wanted: NewFile) -> Callable[[str], FileRow | None]:
@@ -198,7 +199,7 @@ def _create_file(call: Call, place: Place, wanted: NewFile, row: dict[str, Any])
         "domain_hash_name": call.settings.data_hash_name,
         "size": wanted.size,
         "content_hash": wanted.content_hash,
-        "members": {} if old is None else wanted.members | revision,
+        "members": {} if old is None else wanted.members | changed_by(call) | revision,
     }
     life_s = call.settings.upload_life_s
     file_id, upload_id = call.store.begin_upload(place.drive_id, old or row, data, life_s=life_s)
@@ -247,7 +248,7 @@ def _rapid(
             place.drive_id,
             file_id,
             known.origin,
-            {**wanted.members, **members},
+            {**wanted.members, **changed_by(call), **members},
             keeps_revisions=call.settings.revisions == "kept",
         )
     else:

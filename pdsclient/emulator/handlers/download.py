@@ -28,6 +28,7 @@ from pdsclient.emulator.service import Call
 from pdsclient.emulator.store import FileRow
 
 _LIFE_S = 900
+_LONGEST_NAME = 1024
 _PROCESSES = ("image_thumbnail_process", "video_thumbnail_process", "office_thumbnail_process")
 
 
@@ -56,9 +57,11 @@ async def get_download_url(call: Call) -> Reply:
     address = read_address(call)
     file_id = call.params.required("file_id")
     revision_id = call.params.text("revision_id")
-    life_s = call.params.integer("expire_sec", 1, 115_200, 900)
+    life_s = call.params.integer("expire_sec", 1, 115_200, _LIFE_S)
+    name = call.params.text("file_name", _LONGEST_NAME)
+    overrides = _read_type(call.params)
     found = await _find(call, address, file_id, revision_id)
-    url = found.url(call, life_s, **_overrides(call.params, found.row))
+    url = found.url(call, life_s, **_attached(name or found.row.name), **overrides)
     expires = int(call.service.clock.time()) + life_s
     return json_reply(
         {
@@ -112,15 +115,19 @@ def _downloadable(call: Call, address: Address, file_id: str) -> FileRow:
     return row
 
 
-def _overrides(params: Params, row: FileRow) -> dict[str, str]:
-    name = quote(params.text("file_name") or row.name, safe="")
-    overrides = {"response-content-disposition": f"attachment; filename*=UTF-8''{name}"}
+def _attached(name: str) -> dict[str, str]:
+    """The member of a URL that has the content saved under a name."""
+    return {"response-content-disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
+
+
+def _read_type(params: Params) -> dict[str, str]:
+    """The member of a URL that the caller's media type makes, if there is one."""
     content_type = params.text("response_content_type")
-    if content_type is not None:
-        if not content_type.isprintable():
-            raise invalid("response_content_type")
-        overrides["response-content-type"] = content_type
-    return overrides
+    if content_type is None:
+        return {}
+    if not content_type.isprintable():
+        raise invalid("response_content_type")
+    return {"response-content-type": content_type}
 
 
 async def _checks(call: Call, found: Download) -> dict[str, Any]:

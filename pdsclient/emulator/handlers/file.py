@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
 from typing import Any
 
 from attrs import evolve, frozen
 
-from pdsclient._times import parse_time
 from pdsclient.emulator.handlers.access import (
     Address,
     check_action,
@@ -20,10 +17,13 @@ from pdsclient.emulator.handlers.access import (
 from pdsclient.emulator.handlers.looks import Look
 from pdsclient.emulator.handlers.operation import Operation
 from pdsclient.emulator.handlers.recyclebin import show_trashed
+from pdsclient.emulator.handlers.tags import read_labels
 from pdsclient.emulator.handlers.work import (
+    changed_by,
     clash,
     find_folder,
     find_living,
+    read_local_time,
     read_name,
     unclashing,
 )
@@ -34,16 +34,12 @@ from pdsclient.emulator.replies import (
     json_reply,
     missing,
     not_found,
-    out_of_range,
     raw_reply,
 )
 from pdsclient.emulator.service import Call
 from pdsclient.emulator.store import FileRow
 
 _LONGEST_DESCRIPTION = 1024
-_MOST_LABELS = 100
-_LONGEST_LABEL = 128
-_LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 
 
 # ---- get, get_by_path
@@ -54,6 +50,8 @@ async def get(call: Call) -> Reply:
     address = read_address(call)
     file_id = call.params.required("file_id")
     look = _read_look(call)
+    # Its URL is had again by asking for the file again (pds-service.md 6.3).
+    look = evolve(look, fields=look.fields | {"download_url"})
     return await call.service.read(_get, call, address, file_id, look)
 
 
@@ -121,9 +119,10 @@ class Update:
             **{name: params.flag(name) for name in _FLAGS if params.flag(name) is not None},
         }
         if params.gives("labels"):
-            members["labels"] = _read_labels(call) or None
-        if params.text("local_modified_at") is not None:
-            members["local_modified_at"] = _read_time(call, "local_modified_at")
+            members["labels"] = read_labels(params) or None
+        modified = read_local_time(params, "local_modified_at")
+        if modified is not None:
+            members["local_modified_at"] = modified
         mode = params.choice("check_name_mode", ("ignore", "auto_rename", "refuse"))
         index_key = params.text("custom_index_key")
         if index_key is None and params.gives("custom_index_key"):
@@ -133,24 +132,6 @@ class Update:
 
 _TEXTS = ("description", "encrypt_mode", "meta", "user_meta")
 _FLAGS = ("hidden", "starred")
-
-
-def _read_labels(call: Call) -> list[str]:
-    labels = call.params.texts("labels")
-    if len(labels) > _MOST_LABELS or any(len(label) > _LONGEST_LABEL for label in labels):
-        raise out_of_range("labels")
-    return labels
-
-
-def _read_time(call: Call, name: str) -> datetime:
-    text = call.params.required(name)
-    try:
-        moment = parse_time(text) if _LOCAL_TIME.fullmatch(text) else None
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise invalid(name)
-    return moment
 
 
 async def update(call: Call) -> Reply:
@@ -173,6 +154,7 @@ def _update(call: Call, address: Address, file_id: str, wanted: Update, look: Lo
                 return raw_reply(look.show(call, place, taken))
             changes["name"] = name
         if changes:
+            changes |= changed_by(call)
             row = call.store.update_file(row.drive_id, row.file_id, changes)
         if wanted.index_key is not None:
             call.store.set_index_key(row.drive_id, row.file_id, wanted.index_key)

@@ -17,6 +17,8 @@ from pdsclient.emulator.handlers.pages import Paging, list_records
 from pdsclient.emulator.handlers.user import (
     existing_group,
     existing_user,
+    plain,
+    plain_group,
     read_extras,
     with_extras,
 )
@@ -70,7 +72,7 @@ def _create(call: Call, given: Wire, parent: str | None) -> Reply:
         if parent is not None:
             member = Member("group", wire["group_id"])
             call.store.join(parent, member, {"creator": given["creator"]})
-        return json_reply(_shown(wire), 201)
+        return json_reply(plain_group(wire), 201)
 
 
 async def get(call: Call) -> Reply:
@@ -82,7 +84,7 @@ async def get(call: Call) -> Reply:
 def _get(call: Call, group_id: str) -> Reply:
     wire = existing_group(call, group_id)
     check_group_member(call, group_id)
-    return json_reply(_shown(wire))
+    return json_reply(plain_group(wire))
 
 
 async def update(call: Call) -> Reply:
@@ -109,7 +111,7 @@ def _update(call: Call, group_id: str, changes: Wire) -> Wire:
     with call.store.atomic():
         existing_group(call, group_id)
         check_group_admin(call, group_id)
-        return _shown(call.store.put_group(changes, group_id))
+        return plain_group(call.store.put_group(changes, group_id))
 
 
 async def delete(call: Call) -> Reply:
@@ -141,10 +143,6 @@ def check_group_member(call: Call, group_id: str) -> None:
     user = caller(call)
     is_in = group_id in call.store.groups_of(user.user_id)
     check_admin(call, unless=is_in or call.store.administers(user.user_id, group_id))
-
-
-def _shown(wire: Wire) -> Wire:
-    return {name: value for name, value in wire.items() if name != "is_root"}
 
 
 # ---- members
@@ -253,11 +251,13 @@ class _Listing:
         """The page with these members, and the position where the next begins."""
         call = self.call
         users = [
-            with_extras(call, existing_user(call, one.id), self.extras)
+            plain(with_extras(call, existing_user(call, one.id), self.extras))
             for one in members
             if one.type == "user"
         ]
-        groups = [_shown(existing_group(call, one.id)) for one in members if one.type == "group"]
+        groups = [
+            plain_group(existing_group(call, one.id)) for one in members if one.type == "group"
+        ]
         shown = b'"group_items":%b,"user_items":%b' % (_encode(groups), _encode(users))
         return self.paging.page([b""] * len(members), following, shown=shown)
 
@@ -312,9 +312,11 @@ async def list_(call: Call) -> Reply:
 
 
 async def search(call: Call) -> Reply:
-    """``/group/search``: by a part of the name, in any case."""
+    """``/group/search``: by a part of the name, in any case, under either of its two names."""
     paging = Paging.read(call, "group_search", low=0, default=100)
-    part = call.params.required("group_name", _LONGEST_NAME)
+    part = call.params.text("group_name_for_fuzzy", _LONGEST_NAME)
+    if part is None:
+        part = call.params.required("group_name", _LONGEST_NAME)
     check_admin(call)
     return await call.service.read(_listed, call, paging, part.lower())
 
@@ -323,7 +325,7 @@ def _listed(call: Call, paging: Paging, part: str) -> Reply:
     def select(**place: Any) -> Any:
         return call.store.groups(lambda group: part in group["group_name"].lower(), **place)
 
-    return list_records(paging, [part], select, _shown)
+    return list_records(paging, [part], select, plain_group)
 
 
 OPERATIONS = {

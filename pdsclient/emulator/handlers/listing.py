@@ -152,7 +152,7 @@ def _scan(call: Call, drive_id: str, paging: Paging, look: Look) -> Reply:
     paging.bind([drive_id])
     if paging.is_pause:
         return paging.pause()
-    page = call.store.scan(drive_id, limit=paging.take, after=paging.after, names=bool(look.fields))
+    page = call.store.scan(drive_id, limit=paging.take, after=paging.after, names=look.fields)
     return paging.page([look.show(call, place, row) for row in page.rows], page.next)
 
 

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from attrs import frozen
+from attrs import field, frozen
 
-from pdsclient.emulator.filetypes import extension_of, type_of
+from pdsclient.emulator.filetypes import pictured_as
 from pdsclient.emulator.handlers.access import Place
-from pdsclient.emulator.replies import invalid
+from pdsclient.emulator.params import Params
+from pdsclient.emulator.replies import invalid, wrong_format
 from pdsclient.emulator.service import Call
 from pdsclient.emulator.store import FileRow, Share
 
 _MOST_THUMBNAILS = 5
-_SINGLE = ("image_thumbnail_process", "video_thumbnail_process", "office_thumbnail_process")
+_LIFE_S = 900
+# Where the service keeps contents. The vendor's tests look for an https address in the URL of a
+# thumbnail; the emulator speaks http, so its URL names the address that it stands for.
+_STANDS_FOR = "https://data.aliyunpds.com"
+_PICTURE = "image/resize,m_fill,h_128,w_128,limit_0"
+# How pictures are made when the caller does not say (pds-service.md 11.3).
+_RULES = {
+    "image_thumbnail_process": _PICTURE,
+    "office_thumbnail_process": _PICTURE,
+    "video_thumbnail_process": "video/snapshot,t_1000,f_jpg,w_0,h_0,m_fast,ar_auto",
+}
 
 
 @frozen
@@ -23,8 +35,10 @@ class Look:
     to be named."""
 
     fields: frozenset[str]
-    thumbnails: tuple[str, ...]
-    url_life_s: int
+    thumbnail: Mapping[str, str] = field(factory=dict)
+    thumbnails: Mapping[str, Mapping[str, str]] = field(factory=dict)
+    image_url_process: str | None = None
+    url_life_s: int = _LIFE_S
 
     @classmethod
     def read(cls, call: Call) -> Look:
@@ -33,11 +47,16 @@ class Look:
         thumbnails = params.mapping("thumbnail_processes")
         if len(thumbnails) > _MOST_THUMBNAILS:
             raise invalid("thumbnail_processes")
-        life_s = params.integer("url_expire_sec", 10, 14_400, 900)
+        life_s = params.integer("url_expire_sec", 10, 14_400, _LIFE_S)
         fields = params.names("fields")
-        if any(params.text(name) for name in _SINGLE):
+        thumbnail = _read_rules(params)
+        if thumbnail:
             fields |= {"thumbnail"}
-        return cls(fields, tuple(thumbnails), life_s)
+        processes = {name: _read_process(each) for name, each in thumbnails.items()}
+        image_url_process = params.text("image_url_process")
+        if image_url_process is not None:
+            fields |= {"url"}
+        return cls(fields, thumbnail, processes, image_url_process, life_s)
 
     def show(self, call: Call, place: Place, row: FileRow) -> bytes:
         """The file as JSON; runs on a thread of the store."""
@@ -51,13 +70,13 @@ class Look:
         extras: dict[str, Any] = {}
         actions = place.actions(row)
         if "*" in self.fields:
-            extras.update(call.store.extras(row))
+            extras.update(named(call, call.store.extras(row)))
         elif "user_tags" in self.fields:
             extras.update(call.store.user_tags(row))
         if not self.fields.isdisjoint({"*", "action_list"}):
             extras["action_list"] = sorted(actions)
         if row.type == "file":
-            extras.update(self._urls(call, row, actions))
+            extras.update(self._urls(call, row, actions - place.counted))
         elif "dir_size" in self.fields:
             size, folders, files = call.store.dir_size(row)
             extras["size"] = size
@@ -70,20 +89,30 @@ class Look:
 
     def _urls(self, call: Call, row: FileRow, actions: frozenset[str]) -> dict[str, Any]:
         urls: dict[str, Any] = {}
-        wants_url = not self.fields.isdisjoint({"*", "url", "download_url"})
-        if wants_url and "FILE.DOWNLOAD" in actions:
-            urls["url"] = urls["download_url"] = self._sign(call, row)
-        if _is_visual(row) and "FILE.PREVIEW" in actions:
-            if not self.fields.isdisjoint({"*", "thumbnail"}):
-                urls["thumbnail"] = self._sign(call, row, "thumbnail")
-            if self.thumbnails:
-                urls["thumbnail_urls"] = {
-                    name: self._sign(call, row, name) for name in self.thumbnails
-                }
+        wanted = self.fields & {"download_url"}
+        if not self.fields.isdisjoint({"*", "url"}):
+            wanted = frozenset({"url", "download_url"})
+        if wanted and "FILE.DOWNLOAD" in actions:
+            urls.update(dict.fromkeys(wanted, self._sign(call, row)))
+        rule = _rule_for(row) if "FILE.PREVIEW" in actions else None
+        if rule is None:
+            return urls
+        if "url" in urls and self.image_url_process and rule == "image_thumbnail_process":
+            urls["url"] = self._sign(call, row, self.image_url_process)
+        if not self.fields.isdisjoint({"*", "thumbnail"}):
+            urls["thumbnail"] = self._picture(call, row, rule, self.thumbnail)
+        if self.thumbnails:
+            urls["thumbnail_urls"] = {
+                name: self._picture(call, row, rule, rules)
+                for name, rules in self.thumbnails.items()
+            }
         return urls
 
+    def _picture(self, call: Call, row: FileRow, rule: str, rules: Mapping[str, str]) -> str:
+        return self._sign(call, row, rules.get(rule) or _RULES[rule])
+
     def _sign(self, call: Call, row: FileRow, process: str | None = None) -> str:
-        query = {"x-oss-process": process} if process else {}
+        query = {"x-oss-process": process, "origin": _STANDS_FOR} if process else {}
         service = call.service
         return service.signer.url(
             service.base_url,
@@ -95,10 +124,33 @@ class Look:
         )
 
 
-def _is_visual(row: FileRow) -> bool:
-    """By the media type that it was given, or by its name: uploads often say just octets."""
-    by_name = type_of(extension_of(row.name))[1]
-    return any(each.startswith(("image/", "video/")) for each in (row.content_type or "", by_name))
+def _read_rules(params: Params) -> dict[str, str]:
+    """How pictures of each sort of files are to be made, as far as the caller says."""
+    said = ((name, params.text(name)) for name in _RULES)
+    return {name: rule for name, rule in said if rule is not None}
+
+
+def _read_process(given: object) -> dict[str, str]:
+    if not isinstance(given, dict):
+        raise wrong_format("thumbnail_processes")
+    return _read_rules(Params(given))
+
+
+def _rule_for(row: FileRow) -> str | None:
+    """The rule that makes a picture of the file, if there is one."""
+    kind = pictured_as(row.name, row.content_type)
+    return kind and f"{kind}_thumbnail_process"
+
+
+def named(call: Call, extras: dict[str, Any]) -> dict[str, Any]:
+    """The extras with what those who made and changed the file are called."""
+    names: dict[str, str] = {}
+    for role in ("creator", "last_modifier"):
+        user_id = extras.get(f"{role}_id", "")
+        if user_id not in names:
+            names[user_id] = call.store.nick_name(user_id)
+        extras.setdefault(f"{role}_name", names[user_id])
+    return extras
 
 
 def _as_shared(row: FileRow, share: Share) -> bytes:

@@ -15,6 +15,7 @@ from pdsclient.emulator.handlers.access import (
 )
 from pdsclient.emulator.handlers.operation import Operation
 from pdsclient.emulator.handlers.preview import Watched, find_previewed, is_one_of, read_watched
+from pdsclient.emulator.handlers.rights import bounds
 from pdsclient.emulator.replies import Reply, ServiceError, invalid, json_reply
 from pdsclient.emulator.service import Call
 from pdsclient.emulator.store import FileRow
@@ -67,7 +68,7 @@ def _find_document(call: Call, watched: Watched) -> tuple[Place, FileRow]:
 def _check_editable(call: Call, place: Place, row: FileRow) -> None:
     if place.share is None:
         check_action(call, place, row, "FILE.UPDATE")
-    elif not place.share.wire.get("office_editable"):
+    elif not place.share.wire.get("office_editable") or "FILE.UPDATE" not in bounds(place.share):
         raise forbidden_by_share("editing is disabled by the creator")
 
 

@@ -282,7 +282,7 @@ def _folders(call: Call, paging: Paging, permissions: Iterable[Permission]) -> R
     return paging.page(items, end if end < len(shown) else None)
 
 
-_NO_EXTRAS = Look(frozenset(), (), 0)
+_NO_EXTRAS = Look(frozenset())
 
 OPERATIONS = {
     "/file/add_permission": Operation(add_permission),

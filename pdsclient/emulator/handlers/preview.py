@@ -44,15 +44,17 @@ _TEMPLATES = {
 
 @frozen
 class Watched:
-    """The file that a preview is asked of."""
+    """The file that a preview is asked of, and its revision if it is not the latest."""
 
     address: Address
     file_id: str
+    revision_id: str | None
 
 
 def read_watched(call: Call) -> Watched:
     """From the parameters."""
-    return Watched(read_address(call), call.params.required("file_id"))
+    params = call.params
+    return Watched(read_address(call), params.required("file_id"), params.text("revision_id"))
 
 
 def find_previewed(call: Call, watched: Watched) -> tuple[Place, FileRow]:
@@ -60,7 +62,11 @@ def find_previewed(call: Call, watched: Watched) -> tuple[Place, FileRow]:
     place = find_place(call, watched.address)
     row = find_file(call, place, watched.file_id)
     check_action(call, place, row, "FILE.PREVIEW")
-    return place, row
+    if watched.revision_id is None or row.type == "folder":
+        return place, row
+    if call.store.revision(row.drive_id, row.file_id, watched.revision_id) is None:
+        raise not_found("revision", f"revision_id:{watched.revision_id}")
+    return place, row._replace(revision_id=watched.revision_id)
 
 
 def is_one_of(row: FileRow, *categories: str) -> bool:
@@ -75,19 +81,22 @@ async def get_video_preview_play_info(call: Call) -> Reply:
     """``/file/get_video_preview_play_info``: the versions of a video or audio, with URLs."""
     watched = read_watched(call)
     mode = call.params.choice("category", _MODES) or "live_transcoding"
+    template = call.params.text("template_id")
     life_s = call.params.integer("url_expire_sec", 10, _LONGEST_URL_S, 900)
-    with_urls = not call.params.flag("get_without_url")
+    with_master = call.params.flag("get_master_url") and mode == "quick_video"
+    with_preview = call.params.flag("get_preview_url") and mode == "live_transcoding"
+    names = [] if call.params.flag("get_without_url") else ["url"]
+    names += ["preview_url"] if with_preview else []
     place, row, ready = await call.service.write(_played, call, watched, mode)
     if not ready:
         return _wait(call, watched)
-    versions = []
-    for template in _templates(call, mode):
-        version = _version(template, "finished")
-        if with_urls:
-            version["url"] = _url(call, row, template, life_s)
-        versions.append(version)
+    versions = [
+        _version(one, "finished") | {name: _url(call, row, one, life_s) for name in names}
+        for one in _TEMPLATES[mode]
+        if template in (None, one)
+    ]
     info = {**_about(row, mode), _LISTS[mode]: versions}
-    if mode == "quick_video" and call.params.flag("get_master_url"):
+    if with_master:
         info["master_url"] = _url(call, row, "master", life_s)
     return json_reply({**_identity(call, place, row), "video_preview_play_info": info})
 
@@ -98,7 +107,7 @@ async def get_video_preview_play_meta(call: Call) -> Reply:
     mode = call.params.choice("category", _MODES) or "live_transcoding"
     place, row, ready = await call.service.read(_looked_at, call, watched, mode)
     state = "finished" if ready else "running"
-    versions = [_version(template, state) for template in _templates(call, mode)]
+    versions = [_version(template, state) for template in _TEMPLATES[mode]]
     meta = {**_about(row, mode), _LISTS[mode]: versions}
     return json_reply({**_identity(call, place, row), "video_preview_play_meta": meta})
 
@@ -169,11 +178,6 @@ def _wait(call: Call, watched: Watched) -> Reply:
 def _identity(call: Call, place: Place, row: FileRow) -> dict[str, str]:
     where = {"share_id": place.share.share_id} if place.share else {"drive_id": row.drive_id}
     return {"domain_id": call.service.domain_id, **where, "file_id": row.file_id}
-
-
-def _templates(call: Call, mode: str) -> list[str]:
-    wanted = call.params.text("template_id")
-    return [one for one in _TEMPLATES[mode] if wanted in (None, one)]
 
 
 def _version(template: str, status: str) -> dict[str, Any]:

@@ -19,7 +19,13 @@ from pdsclient.emulator.handlers.looks import Look
 from pdsclient.emulator.handlers.operation import Operation
 from pdsclient.emulator.handlers.pages import Paging
 from pdsclient.emulator.handlers.search import parse_order, parse_search, read_order
-from pdsclient.emulator.handlers.work import carry_out, course, done_reply, find_living
+from pdsclient.emulator.handlers.work import (
+    carry_out,
+    course,
+    done_reply,
+    find_living,
+    starters,
+)
 from pdsclient.emulator.markers import refused_marker
 from pdsclient.emulator.replies import (
     Reply,
@@ -212,7 +218,9 @@ def _clear(call: Call, drive_id: str) -> Reply:
 
 def _cleared(call: Call, drive_id: str) -> dict[str, Any]:
     total = call.store.count_bin([drive_id], None)
-    task_id = call.store.start_task("clear", drive_id, total=total, course=course(call))
+    task_id = call.store.start_task(
+        "clear", drive_id, total=total, course=course(call), starter=starters(call)[0]
+    )
     return {"domain_id": call.service.domain_id, "drive_id": drive_id, "async_task_id": task_id}
 
 

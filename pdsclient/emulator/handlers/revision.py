@@ -17,6 +17,7 @@ from pdsclient.emulator.handlers.access import (
 )
 from pdsclient.emulator.handlers.operation import Operation
 from pdsclient.emulator.handlers.pages import Paging
+from pdsclient.emulator.handlers.work import changed_by
 from pdsclient.emulator.replies import (
     Reply,
     ServiceError,
@@ -30,8 +31,6 @@ from pdsclient.emulator.store import FileRow, Revision
 
 _MOST_KEPT = 50
 _LONGEST_DESCRIPTION = 1024
-# Shown for `fields: "*"` only.
-_EXTRAS = ("creator_id", "creator_name")
 
 
 @frozen
@@ -94,7 +93,12 @@ def _find_versioned(
 
 
 def _shown(call: Call, row: FileRow, revision: Revision, fields: frozenset[str]) -> dict[str, Any]:
-    extras = {name: call.store.extras(row).get(name) for name in _EXTRAS} if "*" in fields else {}
+    """What is sent of a revision; who made it for ``fields: "*"`` only."""
+    extras = {}
+    if "*" in fields:
+        creator = revision.data.get("creator_id") or call.store.extras(row).get("creator_id", "")
+        extras = {"creator_id": creator, "creator_name": call.store.nick_name(creator)}
+    hidden = ("content_type", "creator_id")
     return {
         "domain_id": call.service.domain_id,
         "drive_id": row.drive_id,
@@ -103,7 +107,7 @@ def _shown(call: Call, row: FileRow, revision: Revision, fields: frozenset[str])
         "revision_version": revision.version,
         "is_latest_version": revision.is_latest,
         **extras,
-        **{name: value for name, value in revision.data.items() if name != "content_type"},
+        **{name: value for name, value in revision.data.items() if name not in hidden},
     }
 
 
@@ -111,11 +115,14 @@ async def list_(call: Call) -> Reply:
     """``/file/revision/list``: the revisions of a file, the newest first, without URLs."""
     address = read_address(call)
     file_id = call.params.required("file_id")
+    fields = call.params.names("fields")
     paging = Paging.read(call, "revisions")
-    return await call.service.read(_list, call, address, file_id, paging)
+    return await call.service.read(_list, call, address, file_id, fields, paging)
 
 
-def _list(call: Call, address: Address, file_id: str, paging: Paging) -> Reply:
+def _list(
+    call: Call, address: Address, file_id: str, fields: frozenset[str], paging: Paging
+) -> Reply:
     place, row = _find_versioned(call, address, file_id, "FILE.GET")
     paging.bind([place.key, file_id])
     if paging.is_pause:
@@ -123,7 +130,6 @@ def _list(call: Call, address: Address, file_id: str, paging: Paging) -> Reply:
     found = call.store.revisions(row.drive_id, file_id, limit=paging.take + 1, before=paging.after)
     page = found[: paging.take]
     following = page[-1].version if len(found) > paging.take else None
-    fields = call.params.names("fields")
     items = [msgspec.json.encode(_shown(call, row, one, fields)) for one in page]
     return paging.page(items, following)
 
@@ -179,7 +185,7 @@ def _restore(call: Call, asked: Asked) -> Reply:
         row, revision = asked.find(call, "FILE.UPDATE")
         if revision.is_latest:
             _refuse_latest()
-        call.store.restore_revision(row.drive_id, row.file_id, revision)
+        call.store.restore_revision(row.drive_id, row.file_id, revision, changed_by(call))
         newest = call.store.get_file(row.drive_id, row.file_id)
         assert newest is not None, "it was there a moment ago"
         assert newest.revision_id is not None, "only files are restored"

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from attrs import define, field
 
-from pdsclient.emulator.roles import ROLES
+from pdsclient.emulator.roles import EVERYTHING, ROLES
 from pdsclient.emulator.rows import ROOT
 from pdsclient.emulator.store import FileRow, Share, Store
 
-__all__ = ["Rights"]
+__all__ = ["Rights", "bounds"]
 
 _NOTHING: frozenset[str] = frozenset()
 _SWITCHES = {
@@ -18,6 +18,11 @@ _SWITCHES = {
     "disable_download": {"FILE.DOWNLOAD", "FILE.ARCHIVE"},
     "disable_save": {"FILE.COPY"},
 }
+
+
+def bounds(share: Share) -> frozenset[str]:
+    """What a link can allow at most: what whoever made it was allowed when they did."""
+    return frozenset(share.wire.get("bounds", EVERYTHING))
 
 
 @define
@@ -49,11 +54,12 @@ class Rights:
             if share.wire.get(switch)
             for action in actions
         }
-        allowed = ROLES["SystemFileDownloader"] - forbidden
+        most = bounds(share)
+        allowed = (ROLES["SystemFileDownloader"] - forbidden) & most
         grants = dict.fromkeys(share.file_ids, allowed)
         if share.wire.get("creatable"):
             for file_id in share.wire.get("creatable_file_id_list", ()):
-                grants[file_id] = grants.get(file_id, _NOTHING) | {"FILE.CREATE"}
+                grants[file_id] = grants.get(file_id, _NOTHING) | ({"FILE.CREATE"} & most)
         return cls(store, grants, allowed | grants.get(ROOT, _NOTHING))
 
     def on(self, row: FileRow | None) -> frozenset[str]:

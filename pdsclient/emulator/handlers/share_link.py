@@ -33,7 +33,7 @@ from pdsclient.emulator.replies import (
 )
 from pdsclient.emulator.rows import ROOT
 from pdsclient.emulator.service import Call
-from pdsclient.emulator.store import Share
+from pdsclient.emulator.store import FileRow, Share
 
 _LONGEST_LIFE_S = 7200
 _MOST_FILES = 100
@@ -85,9 +85,15 @@ def _create(
     if len({row.parent_file_id for row in rows if row is not None}) > 1:
         raise invalid("file_id_list", "the files are not all in one folder")
     _check_creatable(call, place, file_ids, members)
-    return call.store.create_share(
-        drive_id, file_ids, **{"creator": creator or user.user_id, **members}
-    )
+    known = {"creator": creator or user.user_id, **_bounds(place, rows)}
+    return call.store.create_share(drive_id, file_ids, **known, **members)
+
+
+def _bounds(place: Place, rows: Sequence[FileRow | None]) -> dict[str, Any]:
+    """A link made by somebody who may not do everything lets nobody do more."""
+    if place.rights is None:
+        return {}
+    return {"bounds": sorted(frozenset.intersection(*map(place.actions, rows)))}
 
 
 def _check_creatable(
@@ -306,24 +312,30 @@ def _check_password(share: Share, password: str) -> None:
 async def get_by_anonymous(call: Call) -> Reply:
     """``/share_link/get_by_anonymous``: what anybody may know about a share."""
     share_id = call.params.required("share_id")
-    share = await call.service.read(find_share, call, share_id)
-    return json_reply(_public(share))
+    return json_reply(await call.service.read(_public, call, share_id))
 
 
-def _public(share: Share) -> dict[str, Any]:
+def _public(call: Call, share_id: str) -> dict[str, Any]:
+    share = find_share(call, share_id)
+    creator = call.store.user(share.creator) or {}
     return {
         "share_name": share.share_name,
         "has_pwd": bool(share.share_pwd),
         "expiration": _shown_expiration(share),
         "creator_id": share.creator,
-        "creator_name": share.creator[:1] + "***",
-        "creator_phone": "",
-        "avatar": "",
+        "creator_name": creator.get("nick_name", share.creator)[:1] + "***",
+        "creator_phone": _masked(creator.get("phone", "")),
+        "avatar": creator.get("avatar", ""),
         "comments": share.wire.get("description", ""),
         "enable_upload": bool(share.wire.get("creatable")),
         "updated_at": share.wire.get("updated_at", ""),
         **_common(share),
     }
+
+
+def _masked(phone: str) -> str:
+    """The first three digits and the last two."""
+    return f"{phone[:3]}***{phone[-2:]}" if phone else ""
 
 
 OPERATIONS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pdsclient.emulator.handlers.access import Address, check_action, find_place, read_address
 from pdsclient.emulator.handlers.operation import Operation
-from pdsclient.emulator.handlers.work import find_living
+from pdsclient.emulator.handlers.work import changed_by, find_living
 from pdsclient.emulator.params import Params
 from pdsclient.emulator.replies import Reply, invalid, json_reply, missing, out_of_range
 from pdsclient.emulator.service import Call
@@ -12,6 +12,8 @@ from pdsclient.emulator.store import FileRow
 
 _MOST_TAGS = 1000
 _LONGEST_TAG = 2000
+_MOST_LABELS = 100
+_LONGEST_LABEL = 128
 
 
 def read_tags(params: Params) -> dict[str, str]:
@@ -29,6 +31,14 @@ def read_tags(params: Params) -> dict[str, str]:
     return tags
 
 
+def read_labels(params: Params) -> list[str]:
+    """``labels``, empty when it is absent."""
+    labels = params.texts("labels")
+    if len(labels) > _MOST_LABELS or any(len(label) > _LONGEST_LABEL for label in labels):
+        raise out_of_range("labels")
+    return labels
+
+
 async def put_usertags(call: Call) -> Reply:
     """``/file/put_usertags``: other tags of the file stay."""
     address = read_address(call)
@@ -43,7 +53,7 @@ def _put(call: Call, address: Address, file_id: str, tags: dict[str, str]) -> Re
     with call.store.atomic():
         row = _taggable(call, address, file_id)
         known = call.store.user_tags(row).get("user_tags", {})
-        changes = {"user_tags": known | tags}
+        changes = {"user_tags": known | tags, **changed_by(call)}
         call.store.update_file(row.drive_id, row.file_id, changes)
     return json_reply({"file_id": file_id})
 
@@ -66,7 +76,7 @@ def _delete(call: Call, address: Address, file_id: str, keys: list[str]) -> Repl
         known = call.store.user_tags(row).get("user_tags", {})
         left = {key: value for key, value in known.items() if key not in keys}
         if left != known:
-            changes = {"user_tags": left or None}
+            changes = {"user_tags": left or None, **changed_by(call)}
             call.store.update_file(row.drive_id, row.file_id, changes)
     return Reply(204)
 

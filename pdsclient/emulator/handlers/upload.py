@@ -21,7 +21,6 @@ from pdsclient.emulator.handlers.parts import (
     fetch,
     part_urls,
     read_parts,
-    where,
 )
 from pdsclient.emulator.hashing import Running
 from pdsclient.emulator.params import Params
@@ -74,6 +73,15 @@ class Session:
             check_action(call, place, row, "FILE.UPDATE")
         return place, row, upload
 
+    def parts(
+        self, call: Call, row: FileRow, upload: Upload, *, after: int = 0, limit: int = -1
+    ) -> list[Part]:
+        """The parts that have arrived; ServiceError when the upload has ended meanwhile."""
+        try:
+            return call.store.parts(upload, after=after, limit=limit)
+        except UploadGone:
+            raise self._gone(row) from None
+
     def _gone(self, row: FileRow) -> ServiceError:
         # Only a file that had nothing to upload keeps the id.
         known = msgspec.json.decode(row.json).get("upload_id")
@@ -97,7 +105,7 @@ def _get_upload_url(call: Call, session: Session, parts: list[PartAsked]) -> Rep
     return json_reply(
         {
             "domain_id": call.service.domain_id,
-            **where(place),
+            "drive_id": "" if place.share else place.drive_id,
             "file_id": row.file_id,
             "upload_id": upload.upload_id,
             "create_at": upload.data["created_at"],
@@ -130,7 +138,7 @@ def _part_marker(params: Params) -> int:
 
 def _list_uploaded_parts(call: Call, session: Session, limit: int, after: int) -> Reply:
     _, row, upload = session.find(call)
-    parts = call.store.parts(upload, after=after, limit=limit + 1)
+    parts = session.parts(call, row, upload, after=after, limit=limit + 1)
     shown = [
         {"part_number": part.number, "part_size": part.size, "etag": part.etag}
         for part in parts[:limit]
@@ -169,8 +177,8 @@ def _etags(params: Params) -> dict[int, str | None]:
 def _completable(
     call: Call, session: Session, etags: dict[int, str | None]
 ) -> tuple[Upload, list[Part]]:
-    _, _, upload = session.find(call)
-    parts = call.store.parts(upload)
+    _, row, upload = session.find(call)
+    parts = session.parts(call, row, upload)
     _check_parts(call, parts, etags)
     size = sum(part.size for part in parts)
     if upload.data["size"] not in (None, size):

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
-from uuid import uuid4
 
 import msgspec
 
 from pdsclient.emulator.handlers.access import caller, check_admin
-from pdsclient.emulator.handlers.accounts import Account, read_account
 from pdsclient.emulator.handlers.domain import domain
 from pdsclient.emulator.handlers.operation import Operation
 from pdsclient.emulator.handlers.pages import Paging, list_records
@@ -45,8 +43,9 @@ _TEXTS: Final = {
 }
 _LONGEST_DATA: Final = 1024
 _LONGEST_URL: Final = 4096
-_FOR_ADMINS: Final = ("role", "status")
-_IMPORTED: Final = ("nick_name", "email", "phone")
+_FOR_ADMINS: Final = ("role", "status", "expired_at")
+# What only general_get and general_search tell.
+_GENERAL: Final = ("phone_region",)
 _ORDERS: Final = ("created_at", "updated_at", "user_id", "user_name", "nick_name")
 _EXTRAS: Final = ("group", "drive", "account")
 
@@ -59,7 +58,7 @@ Wire = dict[str, Any]
 async def create(call: Call) -> Reply:
     """``/user/create``: with a default drive, unless the domain is changed not to."""
     user_id = read_user_id(call.params)
-    changes = _changes(call.params) | {"creator": caller(call).user_id}
+    changes = read_changes(call.params) | {"creator": caller(call).user_id}
     groups = _group_ids(call.params)
     check_admin(call)
     _check_role(call, changes)
@@ -71,8 +70,8 @@ def _create(call: Call, user_id: str, changes: Wire, groups: list[str] | None) -
         if call.store.user(user_id) is not None:
             raise already_exists("user", f"user_id:{user_id}")
         make_user(call, user_id, changes)
-        _set_groups(call, user_id, groups)
-        return _told(call, user_id, 201)
+        set_groups(call, user_id, groups)
+        return told(call, user_id, 201)
 
 
 def make_user(call: Call, user_id: str, changes: Wire) -> None:
@@ -96,13 +95,13 @@ def give_drive(call: Call, user_id: str, total_size: int) -> None:
 
 async def get(call: Call) -> Reply:
     """``/user/get``: oneself, or, for administrators, anybody."""
-    return await call.service.read(_get, call, _whom(call), frozenset())
+    return await call.service.read(_get, call, _whom(call))
 
 
 async def general_get(call: Call) -> Reply:
     """``/user/general_get``: with groups, default drive and accounts if they are asked for."""
     extras = read_extras(call.params)
-    return await call.service.read(_get, call, _whom(call), extras)
+    return await call.service.read(_general_get, call, _whom(call), extras)
 
 
 def _whom(call: Call) -> str:
@@ -112,8 +111,17 @@ def _whom(call: Call) -> str:
     return wanted
 
 
-def _get(call: Call, user_id: str, extras: frozenset[str]) -> Reply:
+def _get(call: Call, user_id: str) -> Reply:
+    return json_reply(plain(existing_user(call, user_id)))
+
+
+def _general_get(call: Call, user_id: str, extras: frozenset[str]) -> Reply:
     return json_reply(with_extras(call, existing_user(call, user_id), extras))
+
+
+def plain(wire: Wire) -> Wire:
+    """The user as most operations show them."""
+    return {name: value for name, value in wire.items() if name not in _GENERAL}
 
 
 def existing_user(call: Call, user_id: str) -> Wire:
@@ -124,17 +132,22 @@ def existing_user(call: Call, user_id: str) -> Wire:
     return wire
 
 
-def _told(call: Call, user_id: str, status: int = 200) -> Reply:
+def changeable_user(call: Call, user_id: str) -> None:
+    """ServiceError when there is no such user, or one whom the caller is not above."""
+    _check_role(call, existing_user(call, user_id))
+
+
+def told(call: Call, user_id: str, status: int = 200) -> Reply:
     """The user as they are now, which the identity is told as well."""
     wire = existing_user(call, user_id)
     call.service.identity.note(wire)
-    return json_reply(wire, status)
+    return json_reply(plain(wire), status)
 
 
 async def update(call: Call) -> Reply:
     """``/user/update``."""
     user_id = read_user_id(call.params)
-    changes = _changes(call.params)
+    changes = read_changes(call.params)
     groups = _group_ids(call.params)
     is_own = user_id == caller(call).user_id
     check_admin(call, unless=is_own and groups is None and not changes.keys() & {*_FOR_ADMINS})
@@ -144,10 +157,10 @@ async def update(call: Call) -> Reply:
 
 def _update(call: Call, user_id: str, changes: Wire, groups: list[str] | None) -> Reply:
     with call.store.atomic():
-        existing_user(call, user_id)
-        _set_groups(call, user_id, groups)
+        changeable_user(call, user_id)
+        set_groups(call, user_id, groups)
         call.store.put_user(user_id, changes)
-        return _told(call, user_id)
+        return told(call, user_id)
 
 
 async def delete(call: Call) -> Reply:
@@ -159,7 +172,7 @@ async def delete(call: Call) -> Reply:
 
 def _delete(call: Call, user_id: str) -> Reply:
     with call.store.atomic():
-        existing_user(call, user_id)
+        changeable_user(call, user_id)
         if call.store.drives_of(user_id, limit=1)[0]:
             raise conflict("user", "The user owns a drive.")
         call.store.delete_user(user_id)
@@ -174,7 +187,8 @@ def read_user_id(params: Params) -> str:
     return user_id
 
 
-def _changes(params: Params) -> Wire:
+def read_changes(params: Params) -> Wire:
+    """What create, update and import say of a user."""
     changes: Wire = {
         name: params.text(name, longest) or ""
         for name, longest in _TEXTS.items()
@@ -188,6 +202,8 @@ def _changes(params: Params) -> Wire:
         changes |= {name: value} if value else {}
     if params.gives("user_data"):
         changes["user_data"] = _user_data(params)
+    if params.gives("expired_at"):
+        changes["expired_at"] = params.integer("expired_at", 0, LONG_MAX, 0)
     if params.gives("msg_setting"):
         changes["msg_setting"] = _msg_setting(params.part("msg_setting"))
     return changes
@@ -213,10 +229,10 @@ def _msg_setting(params: Params) -> Wire:
     return {"send_settings": sent}
 
 
-def _check_role(call: Call, changes: Wire) -> None:
-    """Nobody gives more than they have."""
-    if changes.get("role") == "superadmin" and caller(call).role != "superadmin":
-        raise ServiceError(403, "Forbidden", "Only a superadmin makes superadmins.")
+def _check_role(call: Call, user: Wire) -> None:
+    """Nobody gives more than they have, or takes it from somebody who has more."""
+    if user.get("role") == "superadmin" and caller(call).role != "superadmin":
+        raise ServiceError(403, "Forbidden", "Only a superadmin makes and changes superadmins.")
 
 
 def _group_ids(params: Params) -> list[str] | None:
@@ -226,7 +242,7 @@ def _group_ids(params: Params) -> list[str] | None:
     return [one.required("group_id") for one in params.objects("group_info_list")]
 
 
-def _set_groups(call: Call, user_id: str, groups: list[str] | None) -> None:
+def set_groups(call: Call, user_id: str, groups: list[str] | None) -> None:
     """Let the user be in these groups and no other; None changes nothing."""
     if groups is None:
         return
@@ -248,6 +264,11 @@ def existing_group(call: Call, group_id: str) -> Wire:
     return wire
 
 
+def plain_group(wire: Wire) -> Wire:
+    """The group as it is sent."""
+    return {name: value for name, value in wire.items() if name != "is_root"}
+
+
 def read_extras(params: Params) -> frozenset[str]:
     """What more of a user is asked for."""
     names = frozenset(params.texts("extra_return_info"))
@@ -265,45 +286,11 @@ def with_extras(call: Call, wire: Wire, extras: frozenset[str]) -> Wire:
         more["default_drive"] = drive and drive.wire
     if "group" in extras:
         parents, _ = call.store.parents(Member("user", user_id))
-        more["parent_group"] = [call.store.group(one.data["group_id"]) for one in parents]
+        groups = (existing_group(call, one.data["group_id"]) for one in parents)
+        more["parent_group"] = [plain_group(group) for group in groups]
     if "account" in extras:
         more["account"] = call.store.links_of(user_id)
     return wire | more
-
-
-# ---- import
-
-
-async def import_(call: Call) -> Reply:
-    """``/user/import``: the user behind an account, who is made if there is none."""
-    params = call.params
-    account = read_account(params, "authentication_type")
-    if account.type == "ldap":
-        raise ServiceError(400, "OperationNotSupport", "This domain has no directory of users.")
-    said = {name: value for name, value in _changes(params).items() if name in _IMPORTED}
-    known = {"nick_name": account.identity, "creator": caller(call).user_id}
-    given = known | account.contact | said
-    limit = params.integer("drive_total_size", -1, LONG_MAX, -1)
-    size = limit if params.flag("auto_create_drive") else None
-    group = params.text("parent_group_id")
-    check_admin(call)
-    return await call.service.write(_import, call, account, given, size, group)
-
-
-def _import(
-    call: Call, account: Account, given: Wire, size: int | None, group: str | None
-) -> Reply:
-    with call.store.atomic():
-        link = call.store.link(account.key)
-        if link is not None:
-            return _told(call, link["user_id"])
-        user_id = uuid4().hex
-        call.store.put_user(user_id, given)
-        call.store.put_link(account.key, account.wire(user_id))
-        if size is not None:
-            give_drive(call, user_id, size)
-        _set_groups(call, user_id, None if group is None else [group])
-        return _told(call, user_id)
 
 
 # ---- lists
@@ -340,7 +327,9 @@ def _listed(call: Call, paging: Paging, exact: Wire, part: str) -> Reply:
     def select(**place: Any) -> Any:
         return call.store.users(_accepting(exact, part), **place)
 
-    return list_records(paging, [exact, part], select, call.store.whole_user)
+    return list_records(
+        paging, [exact, part], select, lambda data: plain(call.store.whole_user(data))
+    )
 
 
 async def general_search(call: Call) -> Reply:
@@ -389,7 +378,6 @@ OPERATIONS = {
     "/user/general_get": Operation(general_get),
     "/user/general_search": Operation(general_search),
     "/user/get": Operation(get),
-    "/user/import": Operation(import_),
     "/user/list": Operation(list_),
     "/user/search": Operation(search),
     "/user/update": Operation(update),

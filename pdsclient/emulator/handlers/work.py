@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Any
 
+from pdsclient._times import parse_time
 from pdsclient.emulator.handlers.access import Place, find_file, missing_file
 from pdsclient.emulator.names import free_name
+from pdsclient.emulator.params import Params
 from pdsclient.emulator.replies import Reply, ServiceError, invalid, json_reply, not_found
 from pdsclient.emulator.rows import ROOT, check_name
 from pdsclient.emulator.service import Call
 from pdsclient.emulator.store import Course, FileRow
 from pdsclient.emulator.store.tasks import WORKS
 from pdsclient.errors import InvalidRequest
+
+_LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 
 
 def read_name(call: Call, parameter: str) -> str | None:
@@ -26,6 +32,32 @@ def read_name(call: Call, parameter: str) -> str | None:
     if "\\" in name:
         raise invalid(parameter)
     return name
+
+
+def read_local_time(params: Params, name: str) -> datetime | None:
+    """A time of the client's own, which has to be in UTC."""
+    text = params.text(name)
+    if text is None:
+        return None
+    try:
+        moment = parse_time(text) if _LOCAL_TIME.fullmatch(text) else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise invalid(name)
+    return moment
+
+
+def made_by(call: Call) -> dict[str, str]:
+    """What a new file says of its maker; visitors of a share have no name."""
+    user = call.caller.user
+    return {} if user is None else {"creator_id": user.user_id, "last_modifier_id": user.user_id}
+
+
+def changed_by(call: Call) -> dict[str, str]:
+    """What a file says of who changes it."""
+    user = call.caller.user
+    return {} if user is None else {"last_modifier_id": user.user_id}
 
 
 def find_living(call: Call, place: Place, file_id: str) -> FileRow:
@@ -107,7 +139,18 @@ def carry_out(call: Call, row: FileRow, task_type: str, *args: Any) -> str:
             raise ServiceError(409, "AlreadyExist.File", str(error)) from None
         return ""
     total = call.store.tree_size(row.drive_id, row.file_id)
-    return call.store.start_task(task_type, *args, total=total, course=course(call))
+    return call.store.start_task(
+        task_type, *args, total=total, course=course(call), starter=starters(call)[0]
+    )
+
+
+def starters(call: Call) -> list[str]:
+    """As whom the caller begins tasks, and may ask for them: as the user before the share."""
+    user, share_id = call.caller.user, call.caller.share_id
+    return [
+        *([] if user is None else [f"user:{user.user_id}"]),
+        *([] if share_id is None else [f"share:{share_id}"]),
+    ]
 
 
 def course(call: Call) -> Course:

@@ -30,10 +30,10 @@ class Archives(FilesRead):
 
     def archive_members(self, tops: Sequence[FileRow], most: int) -> list[Member]:
         """The files and folders to be packed, with those below; a few more than `most` at most."""
-        found: list[tuple[str, str, str, float, int]] = []
+        found: list[tuple[str, str, str, str, float, int]] = []
         for top in tops:
             found += self._below(top, most + 1 - len(found))
-        paths = distinct(path for path, *_ in found)
+        paths = distinct(entry[:3] for entry in found)
         return [
             Member(
                 path,
@@ -42,17 +42,18 @@ class Archives(FilesRead):
                 0 if size == ABSENT else int(size),
                 datetime.fromtimestamp(updated_ms / 1000, UTC),
             )
-            for path, (_, file_id, kind, size, updated_ms) in zip(paths, found, strict=True)
+            for path, (file_id, _, _, kind, size, updated_ms) in zip(paths, found, strict=True)
         ]
 
-    def _below(self, top: FileRow, most: int) -> list[tuple[str, str, str, float, int]]:
+    def _below(self, top: FileRow, most: int) -> list[tuple[str, str, str, str, float, int]]:
+        """The file itself and all below it, level by level."""
         drive = self._number(top.drive_id)
         return self._read(
-            """WITH RECURSIVE down(path, file_id, type, size, updated_at) AS (
-                SELECT name, file_id, type, size, updated_at FROM file
+            """WITH RECURSIVE down(file_id, parent, name, type, size, updated_at) AS (
+                SELECT file_id, '', name, type, size, updated_at FROM file
                 WHERE drive = ? AND file_id = ?
                 UNION ALL
-                SELECT down.path || '/' || f.name, f.file_id, f.type, f.size, f.updated_at
+                SELECT f.file_id, f.parent, f.name, f.type, f.size, f.updated_at
                 FROM down CROSS JOIN file f INDEXED BY file_children
                 ON f.drive = ? AND f.parent = down.file_id AND f.shelf = ?
                 WHERE down.type = 'folder')
@@ -81,6 +82,14 @@ class Archives(FilesRead):
                 "INSERT INTO revision SELECT ?, coalesce(max(version), 0) + 1, ?, ?, ? "
                 "FROM revision WHERE file = ?",
                 (_NO_FILE, revision_of(archive_id), origin, msgspec.json.encode(data), _NO_FILE),
+            )
+
+    def forget_archive(self, archive_id: str) -> None:
+        """Remove an archive for good."""
+        with self.atomic():
+            self._writer.execute(
+                "DELETE FROM revision WHERE file = ? AND revision_id = ?",
+                (_NO_FILE, revision_of(archive_id)),
             )
 
     def _versioned(self, drive_id: str, file_id: str, revision_id: str | None) -> Version | None:

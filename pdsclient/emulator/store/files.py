@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -66,11 +66,18 @@ class FilesChanged(Contents):
         to_parent_file_id: str,
         to_drive_id: str | None = None,
         name: str | None = None,
+        members: Mapping[str, Any] = MappingProxyType({}),
     ) -> FileRow:
-        """Put a file or folder into another folder, of its drive or another; with another name."""
+        """Put a file or folder into another folder, of its drive or another; with another name,
+        and with what else it says from now on."""
         with self._changing():
             self._files.move(
-                drive_id, file_id, to_parent_file_id, to_drive_id=to_drive_id, name=name
+                drive_id,
+                file_id,
+                to_parent_file_id,
+                to_drive_id=to_drive_id,
+                name=name,
+                members=members,
             )
         return self._there(to_drive_id or drive_id, file_id)
 
@@ -82,6 +89,7 @@ class FilesChanged(Contents):
         to_parent_file_id: str,
         name: str | None = None,
         copy_id: str | None = None,
+        members: Mapping[str, Any] = MappingProxyType({}),
     ) -> int:
         """Copy a file, or a folder with what can be found of it; how many that were.
 
@@ -92,10 +100,17 @@ class FilesChanged(Contents):
             to_parent_file_id: its folder; ``root`` for the top.
             name: its name; None for that of the source.
             copy_id: its id; one is made up for None, and for all that is below.
+            members: what all copies say besides.
         """
         with self._changing():
             return self._files.copy(
-                drive_id, file_id, to_drive_id, to_parent_file_id, name=name, copy_id=copy_id
+                drive_id,
+                file_id,
+                to_drive_id,
+                to_parent_file_id,
+                name=name,
+                copy_id=copy_id,
+                members=members,
             )
 
     def trash_file(self, drive_id: str, file_id: str) -> None:
@@ -210,7 +225,12 @@ class FilesRead(FilesChanged):
             return reader.page({drive_id: shelf}, wanted, order_by, limit=limit, position=after)
 
     def scan(
-        self, drive_id: str, *, limit: int, after: Position | None = None, names: bool = False
+        self,
+        drive_id: str,
+        *,
+        limit: int,
+        after: Position | None = None,
+        names: Collection[str] = (),
     ) -> Page:
         """Every file of a drive, without any order that means something.
 
@@ -218,7 +238,8 @@ class FilesRead(FilesChanged):
             drive_id: the drive.
             limit: how many at most.
             after: ``next`` of the page before.
-            names: whole files; else only the documented default fields, which lack the name.
+            names: of fields beside the documented default ones, which lack the name; ``*``
+                for all.
         """
         number = self._number(drive_id)
         if number is None:
@@ -231,7 +252,9 @@ class FilesRead(FilesChanged):
                 limit=limit,
                 position=after,
             )
-        return page if names else page._replace(rows=[brief(row) for row in page.rows])
+        if "*" in names:
+            return page
+        return page._replace(rows=[brief(row, names) for row in page.rows])
 
     def search(
         self,
@@ -296,7 +319,7 @@ class FilesRead(FilesChanged):
         return counted
 
     def extras(self, row: FileRow) -> dict[str, Any]:
-        """What only ``fields: "*"`` shows; the drive's owner stands in for an unknown creator."""
+        """What only ``fields: "*"`` shows; the drive's owner stands in for who is not known."""
         found = self._read(
             "SELECT b.extras, d.owner FROM drive d JOIN file f ON f.drive = d.id "
             "JOIN body b ON b.id = f.id WHERE d.drive_id = ? AND f.file_id = ?",
@@ -305,12 +328,16 @@ class FilesRead(FilesChanged):
         if not found:
             return {}
         extras, owner = found[0]
-        by_owner = {
-            f"{role}_{name}": value
-            for role in ("creator", "last_modifier")
-            for name, value in (("id", owner), ("name", owner), ("type", "User"))
+        said = _decode(extras) if extras else {}
+        creator = said.get("creator_id", owner)
+        return {
+            "creator_id": creator,
+            "creator_type": "User",
+            "last_modifier_id": creator,
+            "last_modifier_type": "User",
+            **({"revision_version": 1} if row.type == "file" else {}),
+            **said,
         }
-        return by_owner | (_decode(extras) if extras else {})
 
     def user_tags(self, row: FileRow) -> dict[str, Any]:
         """``user_tags`` as a member of its own, or nothing."""

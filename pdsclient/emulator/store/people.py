@@ -66,6 +66,11 @@ class People(Drives):
         """A user's record with what is kept elsewhere."""
         return data | {"default_drive_id": self.default_drive_id(data["user_id"])}
 
+    def nick_name(self, user_id: str) -> str:
+        """What a user is called; their id if there is no such user any more."""
+        data = self.record(_USER, user_id)
+        return user_id if data is None else str(data["nick_name"])
+
     def put_user(self, user_id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Make or change a user; the user as on the wire."""
         with self._writing():

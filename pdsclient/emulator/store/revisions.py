@@ -6,6 +6,7 @@ A file that was never overwritten has no rows here: its one revision is the file
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
@@ -111,9 +112,16 @@ class Revisions(FilesRead):
             if keeps_revisions:
                 self._put_revision(row.number, self._latest(self._whole(drive_id, file_id)))
 
-    def restore_revision(self, drive_id: str, file_id: str, old: Revision) -> None:
-        """Make a new revision that is like an old one."""
+    def restore_revision(
+        self,
+        drive_id: str,
+        file_id: str,
+        old: Revision,
+        more: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """Make a new revision that is like an old one; the file says `more` from now on."""
         members = {name: old.data[name] for name in _OF_CONTENT if name in old.data}
+        members |= more
         self.overwrite(drive_id, file_id, old.origin, members, keeps_revisions=True)
 
     def update_revision(
@@ -176,8 +184,11 @@ class Revisions(FilesRead):
             version, data = found[0][0], _decode(found[0][1])
         else:
             version = self._last_version(row.number) + 1
-            moment = wire["created_at"] if version == 1 else wire["updated_at"]
+            is_first = version == 1
+            moment = wire["created_at" if is_first else "updated_at"]
+            creator = wire.get("creator_id" if is_first else "last_modifier_id")
             data = {name: wire[name] for name in _OF_CONTENT if name in wire}
+            data |= {} if creator is None else {"creator_id": creator}
             data |= {"created_at": moment, "updated_at": moment}
             data |= {"revision_name": wire["name"], "keep_forever": False}
         origin = lasting_origin(row.origin, wire["revision_id"])

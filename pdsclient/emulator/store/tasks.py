@@ -53,6 +53,8 @@ class Task(NamedTuple):
     error: tuple[int, str, str]
     """Status, code and message; 0 and empty ones if there is none."""
     args: list[Any]
+    starter: str
+    """Who began it, and may ask for it."""
 
     def is_overdue(self, now: float) -> bool:
         """Its work should have been done by now."""
@@ -65,7 +67,9 @@ class Tasks(FilesChanged):
     next_due: float = -inf
     """When the next task has to be worked off; call ``run_due_tasks`` from then on."""
 
-    def start_task(self, task_type: str, *args: Any, total: int = 1, course: Course) -> str:
+    def start_task(
+        self, task_type: str, *args: Any, total: int = 1, course: Course, starter: str = ""
+    ) -> str:
         """Begin a task, and do its work if it takes no time; its id.
 
         Args:
@@ -73,23 +77,31 @@ class Tasks(FilesChanged):
             args: for the work; what JSON can hold.
             total: how many files it is about.
             course: how it goes.
+            starter: who may ask for it, beside administrators.
         """
-        return self._start(task_type, args, total, self._clock.time(), course)
+        said = {"total": max(1, total), "starter": starter}
+        return self._start(task_type, args, said, self._clock.time(), course)
 
     def plan_task(self, task_type: str, *args: Any, at: float) -> None:
         """Have something done at a time; nobody asks how it went."""
         now = self._clock.time()
-        self._start(task_type, args, 1, now, Course(duration_s=max(0.0, at - now)))
+        said = {"total": 1, "starter": ""}
+        self._start(task_type, args, said, now, Course(duration_s=max(0.0, at - now)))
 
     def _start(
-        self, task_type: str, args: tuple[Any, ...], total: int, now: float, course: Course
+        self,
+        task_type: str,
+        args: tuple[Any, ...],
+        said: dict[str, Any],
+        now: float,
+        course: Course,
     ) -> str:
         task_id = str(uuid4())
         due = now + course.duration_s
         data = {
+            **said,
             "type": task_type,
             "args": args,
-            "total": max(1, total),
             "started": now,
             "due": due,
             "outcome": course.outcome,
@@ -132,6 +144,7 @@ class Tasks(FilesChanged):
             data["due"],
             tuple(data.get("error", (0, "", ""))),
             data["args"],
+            data["starter"],
         )
 
     def _progress(self, data: dict[str, Any]) -> int:
@@ -182,6 +195,7 @@ WORKS: Final[dict[str, Callable[..., object]]] = {
     "copy": Tasks.copy_file,
     "delete": Tasks.delete_file,
     "expire": Tasks._end_in_bin,
+    "forget": lambda store, archive_id: store.forget_archive(archive_id),
     "move": Tasks.move_file,
     "restore": Tasks.restore_file,
     "trash": Tasks.trash_file,

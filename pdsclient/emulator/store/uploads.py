@@ -55,11 +55,6 @@ class Upload(NamedTuple):
         """Parts may come in any order."""
         return bool(self.data["parallel"])
 
-    @property
-    def hash_names(self) -> list[str]:
-        """The hashes to compute."""
-        return sorted({"sha1", self.data["hash_name"], self.data["domain_hash_name"]})
-
 
 class Part(NamedTuple):
     """A part that has arrived; ``name`` is its piece, ``state`` the hash state that came along."""
@@ -150,7 +145,7 @@ class Uploads(Revisions):
             drive_id: the drive.
             file: the file to overwrite, or what a new one is like.
             data: of the session: ``parallel``, ``size``, ``members`` (what the file is to say once
-                it is complete), ``hash_name`` and ``domain_hash_name`` (what is to be computed).
+                it is complete), ``content_hash`` and its ``hash_name``, ``domain_hash_name``.
             life_s: when it ends by itself.
         """
         upload_id = self.new_id().upper()
@@ -200,21 +195,32 @@ class Uploads(Revisions):
     # ---- parts
 
     def parts(self, upload: Upload, *, after: int = 0, limit: int = -1) -> list[Part]:
-        """The parts that have arrived, by number."""
+        """The parts that have arrived, by number; UploadGone if the upload has ended meanwhile."""
+        # One statement: between two of them another process may complete it.
         rows = self._read(
-            f"SELECT {_PART_COLUMNS} FROM piece WHERE upload = ? AND number > ? "
-            "ORDER BY number LIMIT ?",
-            (upload.upload_id, after, limit),
+            f"SELECT {_PART_COLUMNS} FROM upload LEFT JOIN piece ON upload = upload_id "
+            "AND number > ? WHERE upload_id = ? ORDER BY number LIMIT ?",
+            (after, upload.upload_id, limit),
         )
-        return [Part(*row) for row in rows]
+        if not rows:
+            raise UploadGone
+        return [Part(*row) for row in rows if row[0] is not None]
 
     def check_part(self, upload: Upload, number: int) -> None:
-        """PartRefused when the part may not come now: without parallel mode they come in order."""
+        """PartRefused when the part may not come now: without parallel mode they come in order.
+
+        UploadGone if the upload has ended meanwhile.
+        """
         if upload.is_parallel:
             return
-        ((last,),) = self._read(
-            "SELECT coalesce(max(number), 0) FROM piece WHERE upload = ?", (upload.upload_id,)
+        rows = self._read(
+            "SELECT (SELECT coalesce(max(number), 0) FROM piece WHERE upload = upload_id) "
+            "FROM upload WHERE upload_id = ?",
+            (upload.upload_id,),
         )
+        if not rows:
+            raise UploadGone
+        ((last,),) = rows
         if number != last + 1:
             raise PartRefused(last + 1 if number > last else 0)
 
@@ -239,7 +245,7 @@ class Uploads(Revisions):
         with self._hashing:
             known = self._running.get(upload.upload_id)
         if known is None:
-            known = Running.start(upload.hash_names) if number == 1 else None
+            known = Running.start() if number == 1 else None
         return known.copy() if known is not None and len(known.etags) == number - 1 else None
 
     def remember(self, upload: Upload, running: Running) -> None:
@@ -255,7 +261,7 @@ class Uploads(Revisions):
             running = self._running.pop(upload.upload_id, None)
         etags = [part.etag for part in parts]
         if running is None or running.etags != etags[: len(running.etags)]:
-            running = Running.start(upload.hash_names)
+            running = Running.start()
         for part in parts[len(running.etags) :]:
             self._hash(running, part)
         return running
@@ -290,7 +296,6 @@ class Uploads(Revisions):
 
     def _content_of(self, upload: Upload, parts: Sequence[Part], running: Running) -> Stored:
         sha1 = running.hexdigest("sha1")
-        assert sha1 is not None, "it is always computed"
         known = self.stored("sha1", sha1)
         if known is not None:
             return known
