@@ -43,9 +43,9 @@ class Log:
         """
         seq = self._connection.execute(
             "INSERT INTO delta(drive, op, file_id, above, json) "
-            "SELECT f.drive, ?1, f.file_id, ?2, iif(?1 = 'delete', NULL, b.json) "
-            "FROM file f JOIN body b ON b.id = f.id WHERE f.id = ?3",
-            (op, f" {' '.join(dict.fromkeys(above))} ", number),
+            "SELECT f.drive, ?, f.file_id, ?, iif(?, NULL, b.json) "
+            "FROM file f JOIN body b ON b.id = f.id WHERE f.id = ?",
+            (op, f" {' '.join(dict.fromkeys(above))} ", op == "delete", number),
         ).lastrowid
         if seq is not None and seq % DROPPED == 0:
             self._connection.execute("DELETE FROM delta WHERE seq <= ?", (seq - KEPT,))
