@@ -18,7 +18,7 @@ from pdsclient.emulator.markers import Markers
 from pdsclient.emulator.params import Params
 from pdsclient.emulator.settings import Settings
 from pdsclient.emulator.signed import Signer
-from pdsclient.emulator.store import Store
+from pdsclient.emulator.store import FileRow, Store
 
 __all__ = ["Call", "Service"]
 
@@ -185,3 +185,24 @@ class Call:
     def store(self) -> Store:
         """The store; only for functions that run on one of its threads."""
         return self.service.store
+
+    def url_of(
+        self, row: FileRow, life_s: int, *, revision_id: str | None = None, **signed: str
+    ) -> str:
+        """A signed URL of a file's content: of the newest revision, or of the one that is given.
+
+        Args:
+            row: the file.
+            life_s: seconds until it expires.
+            revision_id: the revision.
+            signed: method, content type and query, as `Signer.url` takes them.
+        """
+        service = self.service
+        return service.signer.url(
+            service.base_url,
+            row.drive_id,
+            row.file_id,
+            revision_id or row.revision_id,
+            life_s=life_s,
+            **signed,
+        )

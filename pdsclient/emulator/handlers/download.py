@@ -42,14 +42,7 @@ class Download:
 
     def url(self, call: Call, life_s: int, **query: str) -> str:
         """A signed URL of the content."""
-        return call.service.signer.url(
-            call.service.base_url,
-            self.row.drive_id,
-            self.row.file_id,
-            self.content.revision_id,
-            life_s=life_s,
-            **query,
-        )
+        return call.url_of(self.row, life_s, revision_id=self.content.revision_id, **query)
 
 
 async def get_download_url(call: Call) -> Reply:

@@ -113,15 +113,7 @@ class Look:
 
     def _sign(self, call: Call, row: FileRow, process: str | None = None) -> str:
         query = {"x-oss-process": process, "origin": _STANDS_FOR} if process else {}
-        service = call.service
-        return service.signer.url(
-            service.base_url,
-            row.drive_id,
-            row.file_id,
-            row.revision_id,
-            life_s=self.url_life_s,
-            **query,
-        )
+        return call.url_of(row, self.url_life_s, **query)
 
 
 def _read_rules(params: Params) -> dict[str, str]:

@@ -106,15 +106,7 @@ def _read_options(call: Call) -> None:
 
 
 def _url(call: Call, row: FileRow, mode: str) -> str:
-    service = call.service
-    return service.signer.url(
-        service.base_url,
-        row.drive_id,
-        row.file_id,
-        row.revision_id,
-        life_s=_LIFE_S,
-        **{"x-pds-process": f"office/{mode}"},
-    )
+    return call.url_of(row, _LIFE_S, **{"x-pds-process": f"office/{mode}"})
 
 
 OPERATIONS = {

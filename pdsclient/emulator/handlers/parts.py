@@ -96,12 +96,9 @@ def part_urls(call: Call, row: FileRow, upload_id: str, parts: Sequence[PartAske
     """The parts with URLs, for a reply."""
     shown = []
     for part in parts:
-        url = call.service.signer.url(
-            call.service.base_url,
-            row.drive_id,
-            row.file_id,
-            row.revision_id,
-            life_s=call.settings.upload_url_life_s,
+        url = call.url_of(
+            row,
+            call.settings.upload_url_life_s,
             method="PUT",
             content_type=part.content_type,
             uploadId=upload_id,

@@ -196,15 +196,7 @@ def _about(row: FileRow, mode: str) -> dict[str, Any]:
 
 
 def _url(call: Call, row: FileRow, template: str, life_s: int) -> str:
-    service = call.service
-    return service.signer.url(
-        service.base_url,
-        row.drive_id,
-        row.file_id,
-        row.revision_id,
-        life_s=life_s,
-        **{"x-pds-process": f"video/{template}"},
-    )
+    return call.url_of(row, life_s, **{"x-pds-process": f"video/{template}"})
 
 
 OPERATIONS = {

@@ -67,13 +67,7 @@ class Asked:
         """A revision as it is now, with a URL."""
         revision = call.store.revision(row.drive_id, row.file_id, revision_id)
         assert revision is not None, "it was there a moment ago"
-        url = call.service.signer.url(
-            call.service.base_url,
-            row.drive_id,
-            row.file_id,
-            revision_id,
-            life_s=self.url_life_s,
-        )
+        url = call.url_of(row, self.url_life_s, revision_id=revision_id)
         shown = _shown(call, row, revision, self.fields)
         return json_reply(shown | {"url": url, "download_url": url})
 
