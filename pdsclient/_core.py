@@ -98,6 +98,7 @@ class Shared:
             config.user_agent or f"pdsclient/{__version__} python/{python} ({context.platform})"
         )
         self.closed = False
+        self._jobs: set[asyncio.Task[Any]] = set()
         self._closing: asyncio.Future[None] | None = None
         self._targets: dict[tuple[str | None, str], Target] = {}
 
@@ -183,6 +184,19 @@ class Shared:
 
         return post
 
+    def own(self, job: asyncio.Task[Any]) -> None:
+        """Cancel the job and wait for it when the client is closed."""
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+
+    async def _end_jobs(self) -> None:
+        """Before anything is closed: what they clean up takes calls."""
+        jobs = self._jobs - {asyncio.current_task()}
+        for job in jobs:
+            job.cancel()
+        if jobs:
+            await asyncio.wait(jobs, timeout=DRAIN_S)
+
     async def close(self) -> None:
         """Once, whoever asks; the others wait for it."""
         self.transport.check_loop()
@@ -192,8 +206,9 @@ class Shared:
                 await asyncio.shield(self._closing)
             return
         self._closing = asyncio.get_running_loop().create_future()
-        self.closed = True
         try:
+            await self._end_jobs()
+            self.closed = True
             # At once: each of many views may be in the middle of a refresh.
             await asyncio.gather(*(source.aclose(timeout_s=DRAIN_S) for source in self.sources))
             await self.events.drain(DRAIN_S)

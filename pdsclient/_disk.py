@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from pdsclient.errors import AuthError
 
@@ -19,19 +19,19 @@ _TO_READ: Final = os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0)
 _MOST_BYTES: Final = 1 << 20
 
 
-def sync_directory(directory: str) -> None:
-    """Make a rename in the directory durable."""
+def sync_directory(directory: str, fs: Any = os) -> None:
+    """Make a rename in the directory durable; ``fs`` has the functions of ``os``."""
     if os.name != "posix":  # Windows cannot open a directory
         return
-    descriptor = os.open(directory, os.O_RDONLY)
+    descriptor = fs.open(directory, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        fs.fsync(descriptor)
     except OSError as error:
         # Some file systems cannot sync a directory; the file itself is complete all the same.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
-        os.close(descriptor)
+        fs.close(descriptor)
 
 
 def read_private(what: str, path: str) -> bytes | None:

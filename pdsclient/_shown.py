@@ -5,7 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 
-__all__ = ["counted", "escape_controls", "shown", "shown_size"]
+__all__ = ["counted", "escape_controls", "shown", "shown_duration", "shown_size"]
+
+# Seconds below which a tenth matters.
+_FEW_S = 10
 
 
 def shown(text: str) -> str:
@@ -46,3 +49,12 @@ def shown_size(size: int) -> str:
 def counted(number: int, noun: str, nouns: str | None = None) -> str:
     """The number of things; ``nouns`` is the plural where it is not the noun with an s."""
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def shown_duration(seconds: float) -> str:
+    """Seconds in a few characters: ``3.2 s``, ``1:05``, ``2:01:05``."""
+    if seconds < _FEW_S:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

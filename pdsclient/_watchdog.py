@@ -35,6 +35,12 @@ class Watchdog:
             self._set_alarm(overdue_at)
         return task
 
+    def renew(self, task: asyncio.Task[object], limit_s: float) -> None:
+        """Count from now again; nothing changes for one that was interrupted or is forgotten."""
+        overdue_at, cancelling = self._watched.get(task, (math.inf, 0))
+        if overdue_at < math.inf:
+            self._watched[task] = self._loop.time() + limit_s, cancelling
+
     def forget(self, task: asyncio.Task[object]) -> bool:
         """End a limit; whether the task was interrupted from here, and by nobody else as well.
 

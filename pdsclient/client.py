@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, TypedDict, 
 
 from pdsclient._call import Response
 from pdsclient._core import Engine, Shared
-from pdsclient.comforts import Comforts
 from pdsclient.config import (
     ClientConfig,
     ClientFields,
@@ -28,6 +27,7 @@ from pdsclient.options import NO_OPTIONS, RequestOptions
 from pdsclient.resources import Lazy
 from pdsclient.token_store import TokenStore
 from pdsclient.tokens import TokenInfo, TokenLike
+from pdsclient.transferring import Transferring
 
 if TYPE_CHECKING:
     from typing import Self, Unpack
@@ -74,7 +74,7 @@ class CredentialFields(TypedDict, total=False):
     refresh_share_token_fun: RefreshShareToken | None
 
 
-class AsyncPDSClient(Comforts):
+class AsyncPDSClient(Transferring):
     """A client of one PDS domain (the seed's ``PDSClient``).
 
     Args:

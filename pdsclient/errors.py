@@ -41,6 +41,8 @@ __all__ = [
     "BadRequest",
     "ClientClosed",
     "Conflict",
+    "ContentChanged",
+    "ContentMismatch",
     "DeadlineExceeded",
     "DecodeError",
     "InvalidRequest",
@@ -330,6 +332,14 @@ class ServiceFailure(ReplyError):
 
 class DecodeError(PDSError):
     """The server answered, but not in a form that we understand, or with too much of it."""
+
+
+class ContentMismatch(DecodeError):
+    """What arrived is not what was sent: its checksum or its length differs."""
+
+
+class ContentChanged(PDSError):
+    """The source of a transfer was changed while it was read, here or in the drive."""
 
 
 class TaskFailed(PDSError):

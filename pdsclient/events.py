@@ -1,4 +1,4 @@
-"""The client's four events: told to listeners, never able to change what a call does.
+"""Events: told to listeners, never able to change what a call or a transfer does.
 
 pyee keeps the listeners. Its own handling of failures is kept out of reach, because it hands the
 exception of one listener to the others as a new ``error`` event: a failing ``error`` listener
@@ -15,7 +15,7 @@ import logging
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, Literal, TypeAlias, TypeVar, get_args, overload
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args, overload
 
 import pyee
 
@@ -23,37 +23,37 @@ from pdsclient._checks import shown
 from pdsclient._secrets import mask_text
 from pdsclient.errors import InvalidRequest
 
-__all__ = ["ClientEvents", "EventName"]
+__all__ = ["ClientEvents", "Emitter", "EventName"]
 
 EventName: TypeAlias = Literal["error", "retry", "token", "share_token"]
+Name = TypeVar("Name", bound=str)
 Listener = TypeVar("Listener", bound=Callable[..., object])
 
 QUEUE_LIMIT: Final = 1_000
-_NAMES: Final = get_args(EventName)
 _logger = logging.getLogger(__name__)
 
-# Whose listener runs here: _INLINE for a sync one, the ClientEvents for one of its dispatcher.
+# Whose listener runs here: _INLINE for a sync one, the Emitter for one of its dispatcher.
 # Tasks that a listener starts inherit it, so that they cannot feed the listener either.
 _INLINE: Final = object()
 _listening: contextvars.ContextVar[object] = contextvars.ContextVar("_listening", default=None)
 
 
-class ClientEvents:
-    """Registers listeners and calls them, so that no listener can disturb a call.
+class Emitter(Generic[Name]):
+    """Registers listeners and calls them, so that no listener can disturb who emits.
 
-    Events and their arguments: ``error`` (error, req_opt), ``retry`` (error, req_opt, delay_s),
-    ``token`` (token_info), ``share_token`` (share_token).
-
-    Sync listeners run inline, before the call goes on. Async ones run one after another in a
+    Sync listeners run inline, before the emitter goes on. Async ones run one after another in a
     task of their own, outside the caller's context variables; 1,000 may be waiting, then the
-    oldest are dropped. A listener that raises is logged on ``pdsclient.events``. Calls made
-    inside a listener emit nothing.
+    oldest are dropped. A listener that raises is logged on ``pdsclient.events``.
 
     Args:
+        names: the events that there are.
         secrets: returns the credentials that are known now, so that none appears in the log.
     """
 
-    def __init__(self, *, secrets: Callable[[], Iterable[str]] = tuple) -> None:
+    def __init__(
+        self, names: Iterable[Name], *, secrets: Callable[[], Iterable[str]] = tuple
+    ) -> None:
+        self._names = tuple(names)
         self._emitter = pyee.EventEmitter()
         self._secrets = secrets
         self._queue: deque[tuple[str, Awaitable[object]]] = deque()
@@ -61,16 +61,16 @@ class ClientEvents:
         self._overflowing = False
 
     @overload
-    def on(self, event: EventName, listener: None = None) -> Callable[[Listener], Listener]: ...
+    def on(self, event: Name, listener: None = None) -> Callable[[Listener], Listener]: ...
     @overload
-    def on(self, event: EventName, listener: Listener) -> Listener: ...
+    def on(self, event: Name, listener: Listener) -> Listener: ...
     def on(
-        self, event: EventName, listener: Listener | None = None
+        self, event: Name, listener: Listener | None = None
     ) -> Listener | Callable[[Listener], Listener]:
         """The listener, registered for an event; without one, a decorator that registers.
 
         Args:
-            event: ``error``, ``retry``, ``token`` or ``share_token``.
+            event: one of the names.
             listener: any callable, also an async one. Registering it again changes nothing.
 
         Raises:
@@ -79,22 +79,22 @@ class ClientEvents:
         return self._register(event, listener, self._emitter.add_listener)
 
     @overload
-    def once(self, event: EventName, listener: None = None) -> Callable[[Listener], Listener]: ...
+    def once(self, event: Name, listener: None = None) -> Callable[[Listener], Listener]: ...
     @overload
-    def once(self, event: EventName, listener: Listener) -> Listener: ...
+    def once(self, event: Name, listener: Listener) -> Listener: ...
     def once(
-        self, event: EventName, listener: Listener | None = None
+        self, event: Name, listener: Listener | None = None
     ) -> Listener | Callable[[Listener], Listener]:
         """Like ``on``, for the next event only."""
         return self._register(event, listener, self._add_once)
 
-    def off(self, event: EventName, listener: Callable[..., object]) -> None:
+    def off(self, event: Name, listener: Callable[..., object]) -> None:
         """Removes a listener from an event; one that is not registered is no error."""
-        guarded = _Guarded(_checked_event(event), listener, self)
+        guarded = _Guarded(self._checked(event), listener, self)
         if guarded in self._emitter.listeners(event):
             self._emitter.remove_listener(event, guarded)
 
-    def has(self, event: EventName) -> bool:
+    def has(self, event: Name) -> bool:
         """Whether anybody listens; if not, the arguments of ``emit`` need not be made."""
         return bool(self._emitter.listeners(event))
 
@@ -102,14 +102,10 @@ class ClientEvents:
         """Whether this code runs inside an async listener of this client."""
         return _listening.get() is self
 
-    def muted(self) -> bool:
-        """Whether this code runs inside a listener, of this or of another client."""
-        return _listening.get() is not None
-
-    def emit(self, event: EventName, *args: object) -> None:
+    def emit(self, event: Name, *args: object) -> None:
         """Calls the listeners of an event; whatever they do, this returns None."""
         # pyee raises an "error" that nobody listens to.
-        if not self.muted() and self.has(event):
+        if self.has(event):
             self._emitter.emit(event, *args)
 
     async def drain(self, timeout_s: float) -> None:
@@ -139,11 +135,11 @@ class ClientEvents:
 
     def _register(
         self,
-        event: EventName,
+        event: Name,
         listener: Listener | None,
         add: Callable[[str, _Guarded], object],
     ) -> Listener | Callable[[Listener], Listener]:
-        _checked_event(event)
+        self._checked(event)
 
         def register(listener: Listener) -> Listener:
             add(event, _Guarded(event, listener, self))
@@ -220,16 +216,43 @@ class ClientEvents:
         while self._queue:
             _close(self._queue.popleft()[1])
 
+    def _checked(self, event: object) -> str:
+        if event not in self._names:
+            raise InvalidRequest(
+                f"event must be one of {', '.join(self._names)}, not {shown(event)}"
+            )
+        return str(event)
+
     def _report(self, event: str, error: BaseException) -> None:
         # exc_info would let the handler format the exception, with whatever its text holds.
         text = mask_text("".join(traceback.format_exception(error)), self._secrets())
         _logger.error("a listener of %r failed; the call is not affected\n%s", event, text)
 
 
+class ClientEvents(Emitter[EventName]):
+    """The four events of a client.
+
+    They and their arguments: ``error`` (error, req_opt), ``retry`` (error, req_opt, delay_s),
+    ``token`` (token_info), ``share_token`` (share_token). Calls made inside a listener emit
+    nothing.
+    """
+
+    def __init__(self, *, secrets: Callable[[], Iterable[str]] = tuple) -> None:
+        super().__init__(get_args(EventName), secrets=secrets)
+
+    def muted(self) -> bool:
+        """Whether this code runs inside a listener, of this or of another client."""
+        return _listening.get() is not None
+
+    def emit(self, event: EventName, *args: object) -> None:
+        if not self.muted():
+            super().emit(event, *args)
+
+
 class _Guarded:
     """A listener as pyee sees it: equal to any other wrapper of the same one, never raising."""
 
-    def __init__(self, event: str, listener: Callable[..., object], events: ClientEvents) -> None:
+    def __init__(self, event: str, listener: Callable[..., object], events: Emitter[Any]) -> None:
         if not callable(listener):
             raise InvalidRequest(
                 f"listener must be callable, not {type(listener).__name__}: "
@@ -249,12 +272,6 @@ class _Guarded:
     def __hash__(self) -> int:
         # By class: any callable may listen, also one that has no hash.
         return hash(type(self._listener))
-
-
-def _checked_event(event: object) -> str:
-    if event not in _NAMES:
-        raise InvalidRequest(f"event must be one of {', '.join(_NAMES)}, not {shown(event)}")
-    return str(event)
 
 
 def _is_being_cancelled() -> bool:

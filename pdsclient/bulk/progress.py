@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 from attrs import frozen
 
-from pdsclient._shown import counted
+from pdsclient._shown import counted, shown_duration
 from pdsclient.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _POINT_S: Final = 0.25
 # More pictures a second than this nobody sees.
 _PICTURE_S: Final = 0.1
 
-# Seconds, or hits per second, below which a tenth matters.
+# Hits per second below which a tenth matters.
 _FEW: Final = 10
 
 _WAITING: Final[dict[Reason, str]] = {
@@ -97,9 +97,9 @@ class Progress:
     def _pace(self) -> list[str]:
         pace = [f"{self.rate:,.{1 if 0 < self.rate < _FEW else 0}f}/s"]
         if self.finished:
-            pace.append(f"took {_duration(self.elapsed_s)}")
+            pace.append(f"took {shown_duration(self.elapsed_s)}")
         elif self.remaining_s is not None:
-            pace.append(f"{_duration(self.remaining_s)} left")
+            pace.append(f"{shown_duration(self.remaining_s)} left")
         return pace
 
     def _parts(self) -> list[str]:
@@ -116,14 +116,6 @@ class Progress:
         if self.waiting_for is not None and not self.finished:
             parts.append(_WAITING[self.waiting_for])
         return parts
-
-
-def _duration(seconds: float) -> str:
-    if seconds < _FEW:
-        return f"{seconds:.1f} s"
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 class Meter:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from pdsclient._shown import counted
 from pdsclient.bulk import BulkSearch, JobFailure, Progress, SearchJob, rich_progress
 from pdsclient.bulk.progress import Show
 from pdsclient.cli.place import Opening, Place
-from pdsclient.cli.terminal import is_interactive, say, stop_on_terminate
+from pdsclient.cli.terminal import command_to_go_on, is_interactive, say, stop_on_terminate
 from pdsclient.errors import InvalidRequest, PDSError
 from pdsclient.export import sink_for
 
@@ -143,15 +142,10 @@ def _telling_how_to_go_on(checkpoint: Path | None) -> Iterator[None]:
         raise
     except (asyncio.CancelledError, OSError, PDSError) as error:
         if checkpoint is not None and checkpoint.exists():
-            say(f"to go on: {_command_to_go_on()}")
+            say(f"to go on: {command_to_go_on()}")
         elif isinstance(error, asyncio.CancelledError):
             say("nothing is kept; an export with --checkpoint could go on")
         raise
-
-
-def _command_to_go_on() -> str:
-    given = sys.argv[1:]
-    return shlex.join(["pdsclient", *given, *([] if "--resume" in given else ["--resume"])])
 
 
 def _tell_failures(failures: Sequence[JobFailure]) -> None:

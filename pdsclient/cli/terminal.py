@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Coroutine, Iterator
@@ -15,6 +16,7 @@ from pdsclient.errors import AuthError, DeadlineExceeded, InvalidRequest, PDSErr
 
 __all__ = [
     "Exit",
+    "command_to_go_on",
     "is_interactive",
     "open_streams",
     "read_all",
@@ -159,6 +161,13 @@ def say(message: str) -> None:
     lines = "\n".join(map(shown, message.splitlines()))
     with suppress(OSError):
         print(f"pdsclient: {lines}", file=sys.stderr, flush=True)
+
+
+def command_to_go_on() -> str:
+    """The command that was given, with ``--resume``."""
+    name, *given = sys.argv[1:]
+    # Not at the end: behind a lone -- it would be taken for a file.
+    return shlex.join(["pdsclient", name, *([] if "--resume" in given else ["--resume"]), *given])
 
 
 def is_interactive() -> bool:

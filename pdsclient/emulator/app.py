@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from sys import maxsize
 from time import perf_counter
 from urllib.parse import parse_qsl
 from weakref import WeakKeyDictionary
 
 from aiohttp import web
-from attrs import define, field, validators
+from attrs import define, field
 
 from pdsclient._operations_table import KNOWN
 from pdsclient.emulator.data import answer_data
@@ -18,11 +19,11 @@ from pdsclient.emulator.faults import FaultScript, cut
 from pdsclient.emulator.guard import Guard
 from pdsclient.emulator.handlers import OPERATIONS, Operation
 from pdsclient.emulator.identity import Caller
+from pdsclient.emulator.line import Line, Pace
 from pdsclient.emulator.params import Params, parse_json
 from pdsclient.emulator.replies import Reply, ServiceError, error_reply, gateway_reply, request_id
 from pdsclient.emulator.requestlog import RequestLog, RequestRecord
 from pdsclient.emulator.service import Call, Service
-from pdsclient.emulator.settings import not_negative, positive
 from pdsclient.emulator.signed import PREFIX
 from pdsclient.emulator.throttle import Throttle, throttled_reply
 
@@ -30,7 +31,6 @@ __all__ = ["Application", "Control"]
 
 CONTROL_PREFIX = "/_emulator/"
 _VERSION = "/v2"
-_PACE_S = 0.01
 # The service answers to POST alone but for these two.
 _GET_PATHS = frozenset({"/file/download", "/oauth/authorize"})
 _PATHS = {"GET": _GET_PATHS, "POST": KNOWN - _GET_PATHS}
@@ -39,17 +39,12 @@ logger = logging.getLogger("pdsclient.emulator")
 Control = Callable[[str, bytes, Mapping[str, str]], Awaitable[Reply]]
 
 
-@define(kw_only=True)
-class Line:
-    """The line between client and service.
+@define(eq=False)
+class Connection:
+    """A connection that a client has opened."""
 
-    Attributes:
-        latency_s: every reply waits this long (real time).
-        bandwidth_bps: bytes per second of each reply's body, None for no limit.
-    """
-
-    latency_s: float = field(default=0.0, validator=not_negative)
-    bandwidth_bps: float | None = field(default=None, validator=validators.optional(positive))
+    served: int = 0
+    pace: Pace = field(factory=Pace)
 
 
 class Application:
@@ -76,7 +71,7 @@ class Application:
         self._control = control
         self._access_log = access_log
         # aiohttp runs one task for each connection, which is thus the connection's identity.
-        self._served: WeakKeyDictionary[asyncio.Task[None], int] = WeakKeyDictionary()
+        self._connections: WeakKeyDictionary[asyncio.Task[None], Connection] = WeakKeyDictionary()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The handler for `aiohttp.web.Server`."""
@@ -110,8 +105,8 @@ class Application:
         return await exchange.send(await exchange.process())
 
     def _record(self, request: web.BaseRequest, body: bytes) -> RequestRecord:
-        nth = self._served.get(request.task, 0) + 1
-        self._served[request.task] = nth
+        connection = self.connection_of(request)
+        connection.served += 1
         # Without scheme and host, which a request line may have as well.
         path = request.rel_url.raw_path
         record = RequestRecord(
@@ -122,20 +117,33 @@ class Application:
             {name.lower(): value for name, value in request.headers.items()},
             body,
             self.service.clock.time(),
-            nth,
+            connection.served,
         )
         self._log.add(record)
         return record
 
+    def connection_of(self, request: web.BaseRequest) -> Connection:
+        """The connection that it came over."""
+        known = self._connections.get(request.task)
+        if known is None:
+            known = self._connections[request.task] = Connection()
+        return known
+
 
 @define(eq=False)
 class Exchange:
-    """One request and the way to its reply."""
+    """One request and the way to its reply.
+
+    Attributes:
+        body: what was read of it; nothing where data is put, which `arriving` gives.
+        incoming: what takes the place of `arriving`.
+    """
 
     app: Application
     request: web.BaseRequest
     record: RequestRecord | None
     body: bytes
+    incoming: AsyncIterator[bytes] | None = None
 
     async def process(self) -> Reply:
         """Do what is asked; every failure is a reply."""
@@ -153,7 +161,7 @@ class Exchange:
         record = self.record
         assert record is not None, "only recorded requests are processed"
         if record.path.startswith(PREFIX):
-            return await answer_data(self.app.service, record, self.request.content)
+            return await answer_data(self.app.service, record, self.incoming or self.arriving())
         operation = _route(record)
         if isinstance(operation, Reply):
             return operation
@@ -176,17 +184,22 @@ class Exchange:
         text = self.body.decode(errors="replace") if form else ""
         return Params(dict(parse_qsl(text)))
 
+    async def arriving(self, *, most: int = maxsize) -> AsyncIterator[bytes]:
+        """The data that is put, or so many bytes of it, as the line carries it."""
+        line, pace, content = self.app.line, self._pace, self.request.content
+        line.narrow(self.request.transport)
+        while most > 0 and (piece := await content.read(min(line.piece, most))):
+            most -= len(piece)
+            await line.carry(len(piece), pace)
+            yield piece
+
     async def send(self, reply: Reply) -> web.StreamResponse:
-        """The reply, after the latency and at the bandwidth that are set."""
-        if reply.chunks is None and self.app.line.bandwidth_bps is None:
+        """The reply, after the latency and as the line carries it."""
+        if reply.chunks is None and self.app.line.rate is None:
             await self._wait(reply)
             return respond(reply)
         response = await self.begin(reply)
-        sent = 0
-        async for piece in reply.pieces(self._piece):
-            await self._pace(len(piece))
-            await response.write(piece)
-            sent += len(piece)
+        sent = await self.write(response, reply)
         if sent < reply.size:
             return cut(self.request, reset=False)
         await response.write_eof()
@@ -200,6 +213,21 @@ class Exchange:
         await response.prepare(self.request)
         return response
 
+    async def write(
+        self, response: web.StreamResponse, reply: Reply, *, most: int = maxsize
+    ) -> int:
+        """How much of the body was written: all that there is, or so many bytes of it."""
+        line, pace, sent = self.app.line, self._pace, 0
+        line.narrow(self.request.transport)
+        async for piece in reply.pieces(min(line.piece, max(most, 1))):
+            if sent >= most:
+                break
+            part = piece[: most - sent]
+            await line.carry(len(part), pace)
+            await response.write(part)
+            sent += len(part)
+        return sent
+
     async def _wait(self, reply: Reply) -> None:
         if self.record is not None:
             self.record.status = reply.status
@@ -207,15 +235,8 @@ class Exchange:
             await asyncio.sleep(self.app.line.latency_s)
 
     @property
-    def _piece(self) -> int:
-        """The longest piece: what goes through in a hundredth of a second."""
-        rate = self.app.line.bandwidth_bps
-        return 256 * 1024 if rate is None else max(1, int(rate * _PACE_S))
-
-    async def _pace(self, size: int) -> None:
-        rate = self.app.line.bandwidth_bps
-        if rate is not None:
-            await asyncio.sleep(size / rate)
+    def _pace(self) -> Pace:
+        return self.app.connection_of(self.request).pace
 
 
 def _is_login_page(request: web.BaseRequest) -> bool:

@@ -8,7 +8,7 @@ verb               what it takes (and gives)
 =================  ==========================================================================
 ``reset``          nothing; faults, request log, rate limit and line are as at the start
 ``faults``         ``operation``, ``kind`` (a class method of Fault), its arguments in
-                   ``arguments``, and ``times``, ``after``
+                   ``arguments``, and ``times``, ``after``, ``part_number``, ``range_start``
 ``clear_faults``   nothing
 ``clock``          ``advance`` in seconds (gives ``time``)
 ``requests``       ``operation`` and ``clear``, both optional (gives ``requests``)
@@ -16,10 +16,11 @@ verb               what it takes (and gives)
 ``revoke``         ``token``
 ``users``          ``user_id`` and what else is to be set, as on the wire
 ``apps``           what ``Emulator.register_app`` takes
-``line``           ``latency_s``, ``bandwidth_bps``
+``line``           ``latency_s``, ``bandwidth_bps``, ``line_bps``
 ``rate_limit``     ``per_second``, ``burst``, ``per``; without ``per_second`` no limit
 ``settings``       any of the settings, changed from now on
 ``files``          ``rows`` (gives ``file_ids``)
+``drop_uploads``   nothing (gives how many there were as ``dropped``)
 =================  ==========================================================================
 """
 
@@ -60,6 +61,12 @@ _KINDS = frozenset({
     "truncate",
     "slow",
     "delay",
+    "storage",
+    "expired",
+    "cut_body",
+    "corrupt",
+    "headers",
+    "ignore_range",
 })  # fmt: skip
 
 Verb = Callable[[dict[str, Any]], Awaitable[Any]]
@@ -85,6 +92,7 @@ class ControlPlane:
             "rate_limit": self._rate_limit,
             "settings": self._settings,
             "files": self._files,
+            "drop_uploads": self._drop_uploads,
         }
 
     async def answer(self, verb: str, body: bytes, headers: Mapping[str, str]) -> Reply:
@@ -116,6 +124,7 @@ class ControlPlane:
             fault,
             times=call.get("times", 1),
             after=call.get("after", 0),
+            when=_condition(call),
         )
 
     async def _clear_faults(self, _: dict[str, Any]) -> None:
@@ -148,6 +157,7 @@ class ControlPlane:
     async def _line(self, call: dict[str, Any]) -> None:
         self._emulator.latency_s = call.get("latency_s", 0.0)
         self._emulator.bandwidth_bps = call.get("bandwidth_bps")
+        self._emulator.line_bps = call.get("line_bps")
 
     async def _rate_limit(self, call: dict[str, Any]) -> None:
         self._emulator.rate_limit = RateLimit(**call) if call.get("per_second") else None
@@ -157,6 +167,17 @@ class ControlPlane:
 
     async def _files(self, call: dict[str, Any]) -> dict[str, Any]:
         return {"file_ids": await self._emulator.add_files(call["rows"])}
+
+    async def _drop_uploads(self, _: dict[str, Any]) -> dict[str, int]:
+        return {"dropped": await self._emulator.drop_uploads()}
+
+
+def _condition(call: Mapping[str, Any]) -> Callable[[RequestRecord], bool] | None:
+    """That a request is the one for a part, or for a range."""
+    wanted = {name: call[name] for name in ("part_number", "range_start") if name in call}
+    if not wanted:
+        return None
+    return lambda record: all(getattr(record, name) == wanted[name] for name in wanted)
 
 
 def _shown(record: RequestRecord) -> dict[str, Any]:

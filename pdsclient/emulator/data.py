@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
-from aiohttp import StreamReader
-
 from pdsclient.emulator.filetypes import extension_of, type_of
 from pdsclient.emulator.receiving import receive_part
 from pdsclient.emulator.replies import Reply, request_id
@@ -35,7 +33,9 @@ _DOT = b64decode(
 _RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 
 
-async def answer_data(service: Service, request: RequestRecord, body: StreamReader) -> Reply:
+async def answer_data(
+    service: Service, request: RequestRecord, body: AsyncIterator[bytes]
+) -> Reply:
     """What a signed URL stands for: its bytes, or the place where a part is put."""
     try:
         target = service.signer.check(request)

@@ -6,6 +6,12 @@
     emulator.faults.add("/file/search", Fault.reset(processed=True), after=2)
     emulator.faults.add("*", Fault.drop_keepalive(), when=lambda request: request.method == "POST")
 
+What is put to signed URLs and read from them is the operation ``/data``; a part of an upload and a
+range of a content are known by their requests::
+
+    emulator.faults.add("/data", Fault.expired(), when=lambda request: request.part_number == 3)
+    emulator.faults.add("/data", Fault.corrupt(7), when=lambda request: request.range_start == 0)
+
 Each request takes at most one fault: the first one in the script that fits it and is not used up.
 """
 
@@ -16,13 +22,13 @@ import socket
 import struct
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from aiohttp import web
-from attrs import define, field, frozen, validators
+from attrs import define, evolve, field, frozen, validators
 
-from pdsclient.emulator.replies import Reply, error_reply, gateway_reply, json_reply
+from pdsclient.emulator.replies import Reply, error_reply, gateway_reply, json_reply, xml_reply
 from pdsclient.emulator.requestlog import RequestRecord
 from pdsclient.errors import InvalidRequest
 
@@ -33,6 +39,9 @@ __all__ = ["Fault", "FaultScript", "ScriptedFault"]
 
 _HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 _MIB = 1024 * 1024
+_PIECE = 64 * 1024
+_ENDS = ("close", "reset", "stall")
+End: TypeAlias = Literal["close", "reset", "stall"]
 
 
 class Fault(ABC):
@@ -121,9 +130,39 @@ class Fault(ABC):
         return _Stall(processed)
 
     @classmethod
-    def truncate(cls, keep: int = 10) -> Fault:
-        """Processed; the headers promise all, the connection ends after this many bytes."""
-        return _Truncate(keep)
+    def truncate(cls, keep: int = 10, *, end: End = "close") -> Fault:
+        """Processed; the headers promise all, after this many bytes of the body comes this end."""
+        return _Truncate(keep, _known_end(end))
+
+    @classmethod
+    def cut_body(cls, after: int, *, end: End = "reset") -> Fault:
+        """After this many bytes of data that is put comes this end; nothing is kept of it."""
+        return _CutBody(after, _known_end(end))
+
+    @classmethod
+    def storage(cls, status: int, code: str, message: str = "") -> Fault:
+        """An error of the storage behind signed URLs, in XML; not processed."""
+        return _Answer(xml_reply(status, code, message))
+
+    @classmethod
+    def expired(cls) -> Fault:
+        """The storage says that the signed URL is too old; not processed."""
+        return cls.storage(403, "AccessDenied", "Request has expired.")
+
+    @classmethod
+    def corrupt(cls, at: int = 0) -> Fault:
+        """Processed; this byte is changed on its way: of data that is put, else of the reply."""
+        return _Corrupt(at)
+
+    @classmethod
+    def headers(cls, **headers: str) -> Fault:
+        """Processed; the reply has these headers, in whose names underscores stand for hyphens."""
+        return _Headers({name.replace("_", "-"): value for name, value in headers.items()})
+
+    @classmethod
+    def ignore_range(cls) -> Fault:
+        """Processed as if no ``Range`` had been asked for: 200 with everything."""
+        return _IgnoreRange()
 
     @classmethod
     def slow(cls, chunk: int = 1, pause_s: float = 0.001) -> Fault:
@@ -181,24 +220,74 @@ class _Stall(Fault):
     async def play(self, exchange: Exchange) -> web.StreamResponse:
         if self.processed:
             await exchange.process()
-        await asyncio.Event().wait()
-        raise AssertionError("nobody sets this event")
+        return await _end(exchange, "stall")
 
 
 @frozen
 class _Truncate(Fault):
     keep: int
+    end: End
 
     async def play(self, exchange: Exchange) -> web.StreamResponse:
         reply = await exchange.process()
         response = await exchange.begin(reply)
-        left = self.keep
-        async for piece in reply.pieces(max(1, self.keep)):
-            if left <= 0:
-                break
-            await response.write(piece[:left])
+        await exchange.write(response, reply, most=self.keep)
+        return await _end(exchange, self.end)
+
+
+@frozen
+class _CutBody(Fault):
+    after: int
+    end: End
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        async for _ in exchange.arriving(most=self.after):
+            pass
+        return await _end(exchange, self.end)
+
+
+@frozen
+class _Corrupt(Fault):
+    at: int
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        if exchange.request.method == "PUT":
+            exchange.incoming = self._changed(exchange.arriving())
+            return await exchange.send(await exchange.process())
+        reply = await exchange.process()
+        chunks = self._changed(reply.pieces(_PIECE))
+        return await exchange.send(evolve(reply, chunks=chunks, length=reply.size))
+
+    async def _changed(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        left = self.at
+        async for piece in pieces:
+            if 0 <= left < len(piece):
+                piece = piece[:left] + bytes([piece[left] ^ 0xFF]) + piece[left + 1 :]  # noqa: PLW2901
+            yield piece
             left -= len(piece)
-        return cut(exchange.request, reset=False)
+
+
+@frozen
+class _Headers(Fault):
+    given: Mapping[str, str]
+
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        reply = await exchange.process()
+        new = {name.lower() for name in self.given}
+        kept = {name: value for name, value in reply.headers.items() if name.lower() not in new}
+        return await exchange.send(evolve(reply, headers={**kept, **self.given}))
+
+
+@frozen
+class _IgnoreRange(Fault):
+    async def play(self, exchange: Exchange) -> web.StreamResponse:
+        record = exchange.record
+        assert record is not None, "only recorded requests meet faults"
+        kept = {name: value for name, value in record.headers.items() if name != "range"}
+        exchange.record = evolve(record, headers=kept)
+        reply = await exchange.process()
+        exchange.record = record
+        return await exchange.send(reply)
 
 
 @frozen
@@ -223,6 +312,19 @@ class _Delay(Fault):
     async def play(self, exchange: Exchange) -> web.StreamResponse:
         await asyncio.sleep(self.seconds)
         return await exchange.send(await exchange.process())
+
+
+def _known_end(end: End) -> End:
+    if end not in _ENDS:
+        raise InvalidRequest(f"end must be one of {', '.join(_ENDS)}")
+    return end
+
+
+async def _end(exchange: Exchange, end: End) -> web.StreamResponse:
+    if end == "stall":
+        # Until the client goes away or the emulator is closed: both cancel this.
+        await asyncio.get_running_loop().create_future()
+    return cut(exchange.request, reset=end == "reset")
 
 
 def cut(request: web.BaseRequest, *, reset: bool) -> web.StreamResponse:

@@ -10,8 +10,6 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import StreamReader
-
 from pdsclient._crc64 import crc64
 from pdsclient.emulator.blobs import Incoming
 from pdsclient.emulator.content import crc64_bytes
@@ -98,7 +96,7 @@ class Receiver:
 
 
 async def receive_part(
-    service: Service, target: Target, request: RequestRecord, body: StreamReader
+    service: Service, target: Target, request: RequestRecord, body: AsyncIterator[bytes]
 ) -> Reply:
     """Take in a part that is put to its URL; DataError when it cannot be had."""
     size = _length(request)
@@ -117,7 +115,7 @@ async def receive_part(
 
 
 async def _receive_part(
-    service: Service, target: Target, request: RequestRecord, body: StreamReader, size: int
+    service: Service, target: Target, request: RequestRecord, body: AsyncIterator[bytes], size: int
 ) -> Reply:
     store, number = service.store, int(target.overrides["partNumber"])
     upload, running = await service.read(_expect, service, target, number)
@@ -169,7 +167,7 @@ def _add(service: Service, upload: Upload, part: Part) -> None:
         raise
 
 
-async def _receive(service: Service, receiver: Receiver, body: StreamReader) -> None:
+async def _receive(service: Service, receiver: Receiver, body: AsyncIterator[bytes]) -> None:
     """Write and hash each batch while the next one arrives."""
     under_way: asyncio.Future[None] | None = None
     try:
@@ -191,10 +189,10 @@ async def _take_in(service: Service, receiver: Receiver, batch: list[bytes]) -> 
     )
 
 
-async def _batches(body: StreamReader) -> AsyncIterator[list[bytes]]:
+async def _batches(body: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
     held: list[bytes] = []
     size = 0
-    async for chunk in body.iter_any():
+    async for chunk in body:
         held.append(chunk)
         size += len(chunk)
         if size >= _BATCH:

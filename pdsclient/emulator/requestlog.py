@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 from attrs import define
@@ -12,6 +14,8 @@ from attrs import define
 __all__ = ["RequestLog", "RequestRecord"]
 
 _KEPT_BODY_BYTES = 64 * 1024
+# More digits than a size has are nonsense.
+_RANGE = re.compile(r"bytes=([0-9]{1,19})-([0-9]{0,19})")
 
 
 @define(eq=False, repr=False)
@@ -24,7 +28,7 @@ class RequestRecord:
         query: the query string as sent; a signed URL's signature is in it.
         operation: ``/file/search`` and the like, ``/data`` for data URLs.
         headers: by lower-case name; the tokens are in them.
-        body: the first 64 KiB.
+        body: the first 64 KiB; nothing of data that was put.
         time: when it came, on the emulator's clock (Unix timestamp).
         nth_on_connection: 1 for the first request of a connection.
         status: of the reply; None while there is none, and when the connection was cut.
@@ -58,6 +62,18 @@ class RequestRecord:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
+
+    @property
+    def part_number(self) -> int | None:
+        """Of the part that was put; None for other requests."""
+        given = parse_qs(self.query).get("partNumber", [""])[0] if self.method == "PUT" else ""
+        return int(given) if given.isdecimal() else None
+
+    @property
+    def range_start(self) -> int | None:
+        """The first byte that was asked for of data; None without a ``Range`` that names one."""
+        match = _RANGE.fullmatch(self.headers.get("range", ""))
+        return None if match is None else int(match[1])
 
     def __repr__(self) -> str:
         return f"<RequestRecord {self.method} {self.path} {self.status}>"

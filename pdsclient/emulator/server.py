@@ -18,11 +18,12 @@ from aiohttp.http import RawRequestMessage
 from attrs import evolve
 
 from pdsclient._clock import Clock
-from pdsclient.emulator.app import Application, Line
+from pdsclient.emulator.app import Application
 from pdsclient.emulator.clock import MovableClock
 from pdsclient.emulator.control import ControlPlane
 from pdsclient.emulator.faults import FaultScript
 from pdsclient.emulator.guard import Guard, is_loopback
+from pdsclient.emulator.line import Line
 from pdsclient.emulator.requestlog import RequestLog
 from pdsclient.emulator.rsa import (
     PrivateKey,
@@ -62,7 +63,9 @@ class Emulator:
         database: a file to keep drives and files in; memory if None.
         clock: what the emulator's movable clock runs on.
         latency_s: how long every reply waits, in seconds of real time.
-        bandwidth_bps: bytes per second of each reply's body, None for no limit.
+        bandwidth_bps: bytes per second of each connection, in bodies of replies and of data that
+            is put; real time; None for no limit.
+        line_bps: bytes per second of all connections together, None for no limit.
         rate_limit: requests per second (a number: for the whole domain); None for no limit.
         settings: the switches for what is unknown about the service.
         domain_id: the name of the domain.
@@ -91,6 +94,7 @@ class Emulator:
         clock: Clock | None = None,
         latency_s: float = 0.0,
         bandwidth_bps: float | None = None,
+        line_bps: float | None = None,
         rate_limit: RateLimit | float | None = None,
         settings: Settings | None = None,
         domain_id: str = "bj1",
@@ -129,9 +133,9 @@ class Emulator:
             settings=settings or Settings(),
             domain_id=domain_id,
         )
-        self._line = Line(latency_s=latency_s, bandwidth_bps=bandwidth_bps)
+        self._line = Line(latency_s=latency_s, bandwidth_bps=bandwidth_bps, line_bps=line_bps)
         self._throttle = Throttle(_as_limit(rate_limit), self.clock)
-        self._started_with = (latency_s, bandwidth_bps, self._throttle.limit)
+        self._started_with = (latency_s, bandwidth_bps, line_bps, self._throttle.limit)
         self._app = Application(
             self._service,
             guard=Guard((host, *allowed_hosts), allow_remote=allow_remote),
@@ -353,12 +357,21 @@ class Emulator:
 
     @property
     def bandwidth_bps(self) -> float | None:
-        """Bytes per second of each reply's body, None for no limit."""
+        """Bytes per second of each connection, None for no limit."""
         return self._line.bandwidth_bps
 
     @bandwidth_bps.setter
     def bandwidth_bps(self, rate: float | None) -> None:
         self._line.bandwidth_bps = rate
+
+    @property
+    def line_bps(self) -> float | None:
+        """Bytes per second of all connections together, None for no limit."""
+        return self._line.line_bps
+
+    @line_bps.setter
+    def line_bps(self, rate: float | None) -> None:
+        self._line.line_bps = rate
 
     @property
     def control_url(self) -> str:
@@ -369,7 +382,7 @@ class Emulator:
         """No faults, an empty request log, and line and rate limit as at the start."""
         self.faults.clear()
         self.requests.clear()
-        self.latency_s, self.bandwidth_bps, self.rate_limit = self._started_with
+        self.latency_s, self.bandwidth_bps, self.line_bps, self.rate_limit = self._started_with
 
     # ---- what is stored
 
@@ -392,6 +405,19 @@ class Emulator:
         """
         store = self._service.store
         await self._service.write(store.add_synthetic, drive_id or self.drive_id, count, seed)
+
+    async def read_file(self, file_id: str, *, drive_id: str | None = None) -> bytes:
+        """The content of a file; LookupError if there is none, as of an unfinished upload."""
+        service = self._service
+        content = await service.read(service.store.open_content, drive_id or self.drive_id, file_id)
+        if content is None:
+            raise LookupError(f"no file {file_id!r} has a content")
+        with content:
+            return await service.use_files(content.read, 0, content.size)
+
+    async def drop_uploads(self) -> int:
+        """End all unfinished uploads, as the service does after days; how many there were."""
+        return await self._service.write(self._service.store.drop_uploads)
 
     async def update_file(
         self, file_id: str, changes: Mapping[str, Any], *, drive_id: str | None = None

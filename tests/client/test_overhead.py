@@ -45,13 +45,13 @@ async def frames_at_send(monkeypatch, call):
 
     from pdsclient import transport
 
-    real = transport._Home.__init__
+    real = transport._connections.Home.__init__
 
     def init(self, *args):
         real(self, *args)
         self.post = post
 
-    monkeypatch.setattr(transport._Home, "__init__", init)
+    monkeypatch.setattr(transport._connections.Home, "__init__", init)
     with pytest.raises(Stop):
         await call()
     return deep

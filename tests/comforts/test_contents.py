@@ -22,7 +22,6 @@ from pdsclient import (
     ServiceFailure,
 )
 from pdsclient._crc64 import crc64
-from pdsclient.transport import Transport
 
 SIGNATURE = "a%2Bsecret%2Fsignature%3D"
 SIGNED = f"Expires=1700000000&Signature={SIGNATURE}&partNumber=1"
@@ -406,19 +405,3 @@ async def test_as_much_as_is_allowed_is_allowed(service, store, client, monkeypa
     assert await client.get_file_content("f", drive_id="1", most=3) == b"abc"
     store.content = b""
     assert await client.get_file_content("f", drive_id="1", most=0) == b""
-
-
-async def test_a_large_content_has_more_time(service, store, make_client, monkeypatch):
-    """A second more for each 64 KiB: a slow line is no broken one."""
-    limits = []
-    exchange = Transport.exchange
-
-    def watched(self, *arguments, **options):
-        limits.append(options["timeout_s"])
-        return exchange(self, *arguments, **options)
-
-    monkeypatch.setattr(Transport, "exchange", watched)
-    client = make_client(timeout=60)
-    await client.save_file_content(b"x" * (2 << 16), name="n", drive_id="1")
-    await client.with_options(timeout=None).save_file_content(b"x", name="n", drive_id="1")
-    assert limits == [62.0, None]

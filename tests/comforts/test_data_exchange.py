@@ -105,6 +105,25 @@ async def test_an_answer_that_does_not_come_is_not_waited_for(service, transport
     go_on.set()
 
 
+async def test_a_body_may_take_long_as_long_as_it_moves(service, transport, url):
+    """A limit for each step, not for the whole: a slow line is no broken one."""
+    received = []
+
+    async def takes(request):
+        received.append(await request.read())
+        return web.Response()
+
+    async def slowly():
+        for _ in range(4):
+            await asyncio.sleep(0.05)
+            yield b"abcd"
+
+    service.data = takes
+    async with transport.exchange("PUT", url, body=slowly(), length=16, timeout_s=0.1) as data:
+        assert data.status == 200
+    assert received == [b"abcd" * 4]
+
+
 async def test_places_are_given_back_whatever_happens(service, make_client, url):
     """Failing, leaving early, being cancelled: one connection serves the next."""
     transport = make_client(max_connections=1)._engine.shared.transport

@@ -145,6 +145,8 @@ def test_the_whole_tree() -> None:
         "RateLimited": ["ReplyError"],
         "ServiceFailure": ["ReplyError"],
         "DecodeError": ["PDSError"],
+        "ContentChanged": ["PDSError"],
+        "ContentMismatch": ["DecodeError"],
         "TaskFailed": ["PDSError"],
     }
     assert errors.__all__ == [one.__name__ for one in CLASSES]

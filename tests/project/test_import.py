@@ -33,6 +33,7 @@ NOT_AT_IMPORT = {
     "pdsclient.resources.share_link",
     "pdsclient.resources.user",
     "pdsclient.testing",
+    "pdsclient.transfer",
     "polars",
     "pyarrow",
     "pytest",

@@ -23,6 +23,7 @@ LAYERS: dict[str, set[str]] = {
         "_html",
         "_operations_table",
         "_secrets",
+        "_sha",
         "_shown",
         "_times",
         "_version",
@@ -59,7 +60,7 @@ LAYERS: dict[str, set[str]] = {
         "resources",
         "storage",
     },
-    "4 jobs": {"bulk", "export", "files"},
+    "4 jobs": {"bulk", "export", "files", "transfer"},
     "5 face and edges": {
         "__init__",
         "__main__",
@@ -68,6 +69,7 @@ LAYERS: dict[str, set[str]] = {
         "comforts",
         "emulator",
         "testing",
+        "transferring",
     },
 }
 LAYER_OF = {module: layer for layer, modules in LAYERS.items() for module in modules}

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
+from pdsclient._sha import WORDS
 from pdsclient.emulator.handlers.access import (
     Address,
     Place,
@@ -34,7 +35,6 @@ from pdsclient.emulator.handlers.work import (
     read_local_time,
     read_name,
 )
-from pdsclient.emulator.hashing import WORDS
 from pdsclient.emulator.names import free_name
 from pdsclient.emulator.params import Params
 from pdsclient.emulator.replies import (

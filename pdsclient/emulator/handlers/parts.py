@@ -8,8 +8,9 @@ from typing import Any
 
 from attrs import frozen
 
+from pdsclient._sha import WORDS
 from pdsclient.emulator.handlers.access import Place
-from pdsclient.emulator.hashing import WORDS, HashState
+from pdsclient.emulator.hashing import HashState
 from pdsclient.emulator.params import Params
 from pdsclient.emulator.replies import invalid, missing, out_of_range, wrong_format
 from pdsclient.emulator.service import Call

@@ -7,6 +7,7 @@ which copies nothing, or are dropped if the same content is there already.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any, Final, NamedTuple
 from uuid import uuid4
 
@@ -181,16 +182,23 @@ class Uploads(Revisions):
                 return found
         raise UploadGone
 
+    def drop_uploads(self) -> int:
+        """Drop all uploads, files that never were included; how many there were."""
+        with self.atomic():
+            return self._drop(until=inf)
+
     def _expire(self) -> None:
+        self._drop(until=self._clock.time())
+
+    def _drop(self, *, until: float) -> int:
         """Drop what nobody has completed in time, files that never were included."""
-        gone = self._read(
-            "SELECT upload_id, json FROM upload WHERE expires <= ?", (self._clock.time(),)
-        )
+        gone = self._read("SELECT upload_id, json FROM upload WHERE expires <= ?", (until,))
         for upload_id, json in gone:
             data = _decode(json)
             if data["is_new"]:
                 self._files.delete(data["drive_id"], data["file_id"])
             self._writer.execute("DELETE FROM upload WHERE upload_id = ?", (upload_id,))
+        return len(gone)
 
     # ---- parts
 
