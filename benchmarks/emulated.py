@@ -1,9 +1,10 @@
-"""An emulator in a process of its own, filled with made-up files, for the benchmarks of searches.
+"""An emulator in a process of its own, for the benchmarks of searches and transfers.
 
-Its arguments are how many files, and how many seconds each reply waits (0). It prints its address
-and a token when it is ready. A line on its input is a question: ``cpu`` (the seconds used so far),
-``load`` (the seconds that filling took) or ``rss`` (the most memory it had, in MB). It ends when
-its input does.
+Its arguments are how many made-up files it has, how many seconds each reply waits (0), and the
+bytes per second of each connection (no limit). It prints its address and a token when it is ready.
+A line on its input is a question: ``cpu`` (the seconds used so far), ``load`` (the seconds that
+filling took), ``rss`` (the most memory it had, in MB) or ``put`` (the bytes that were put to signed
+URLs since this was asked last). It ends when its input does.
 """
 
 from __future__ import annotations
@@ -23,13 +24,25 @@ def _peak_mb() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
 
 
-async def _serve(count: int, latency_s: float = 0.0) -> None:
+def _put_bytes(emulator: Emulator) -> int:
+    sent = [one for one in emulator.requests.of("/data") if one.method == "PUT"]
+    emulator.requests.clear()
+    return sum(int(one.headers["content-length"]) for one in sent)
+
+
+async def _serve(count: int, latency_s: float = 0.0, bandwidth_bps: float | None = None) -> None:
     loop = asyncio.get_running_loop()
-    async with Emulator(latency_s=latency_s) as emulator:
+    async with Emulator(latency_s=latency_s, bandwidth_bps=bandwidth_bps) as emulator:
         started = time.perf_counter()
-        await emulator.add_synthetic(count, seed=_SEED)
+        if count:
+            await emulator.add_synthetic(count, seed=_SEED)
         load_s = time.perf_counter() - started
-        answers = {"cpu": time.process_time, "load": lambda: load_s, "rss": _peak_mb}
+        answers = {
+            "cpu": time.process_time,
+            "load": lambda: load_s,
+            "rss": _peak_mb,
+            "put": lambda: _put_bytes(emulator),
+        }
         print(emulator.api_endpoint, emulator.token_info.access_token, flush=True)
         while question := await loop.run_in_executor(None, sys.stdin.readline):
             print(answers[question.strip()](), flush=True)

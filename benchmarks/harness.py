@@ -32,9 +32,20 @@ class Effort(NamedTuple):
     processes: int = 21
     seconds: float = 15
     hits: int = 1_000_000
+    mebibytes: int = 1_024
+    small_files: int = 10_000
 
 
-SMOKE = Effort(rounds=2, pages=40, files=2_000, processes=1, seconds=1, hits=5_000)
+SMOKE = Effort(
+    rounds=2,
+    pages=40,
+    files=2_000,
+    processes=1,
+    seconds=1,
+    hits=5_000,
+    mebibytes=32,
+    small_files=60,
+)
 
 
 class Result(NamedTuple):

@@ -17,10 +17,14 @@ import import_time
 import msgspec
 import overhead
 import partitioned
+import rapid
 import rate
 import slow_consumer
 import small_call
 import small_jobs
+import transfer_latency
+import transfers
+import tree_speed
 import typed_page
 from harness import SMOKE, Effort, Result
 
@@ -36,6 +40,10 @@ BENCHMARKS: dict[str, Callable[[Effort], Coroutine[None, None, list[Result]]]] =
     "slow_consumer": slow_consumer.run,
     "export_speed": export_speed.run,
     "rate": rate.run,
+    "transfers": transfers.run,
+    "transfer_latency": transfer_latency.run,
+    "tree_speed": tree_speed.run,
+    "rapid": rapid.run,
 }
 
 

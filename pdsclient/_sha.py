@@ -1,6 +1,6 @@
 """SHA-1 and SHA-256 block by block, for states of a hash that Python's hashlib does not show.
 
-In pure Python, at about a megabyte per second.
+In pure Python, at half a megabyte per second.
 """
 
 from __future__ import annotations

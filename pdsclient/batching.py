@@ -220,9 +220,11 @@ class _Batch:
                 self.outcomes[at] = error
             return []
         failed = []
+        # It reads all that was sent: once for the request, not once for each item.
+        known = engine.known(call)
         for at, answer in _matched(positions, envelope.responses or []):
             before = self.outcomes[at]
-            outcome = self._read(self._items[at], answer, engine.known(call))
+            outcome = self._read(self._items[at], answer, known)
             if isinstance(outcome, PDSError):
                 self._tell(at, outcome, 1 if before is None else before.attempts + 1)
                 failed.append(at)

@@ -94,10 +94,11 @@ class RuntimeContext:
         trace_configs: aiohttp trace configurations for the client's own session; each costs
             about 15 % of a call's CPU.
         platform: what the user agent says; default ``sys.platform``.
-        executor: threads for work that would block the loop; default: the loop's own. Meant for
-            transfers: the calls of this version have no such work.
-        file_system: an object with the functions of ``os`` for local files; default ``os``.
-            Meant for transfers likewise.
+        executor: threads in which transfers hash and touch local files; default: the loop's own.
+            It is not shut down by the client.
+        file_system: an object with the functions of ``os``, by which transfers read and write
+            local files; default ``os``. Functions that it has not, such as ``pwritev``,
+            ``posix_fallocate`` or ``statvfs``, are done without.
         clock: monotonic and wall-clock time.
         sleep: waits for a number of seconds.
         random: source of jitter.

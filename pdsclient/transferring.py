@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import IO, TYPE_CHECKING, Any, Literal, overload
 
 from pdsclient.comforts import Comforts
 
@@ -23,15 +22,16 @@ if TYPE_CHECKING:
         TreeReport,
         UploadCheckpoint,
     )
+    from pdsclient.transfer.kinds import (
+        AnyPath,
+        AnySource,
+        Compare,
+        DownloadMode,
+        TreeMode,
+        UploadMode,
+    )
 
 __all__ = ["Transferring"]
-
-AnyPath: TypeAlias = "str | os.PathLike[str]"
-Source: TypeAlias = "AnyPath | bytes | bytearray | memoryview | IO[bytes] | AsyncIterable[bytes]"
-UploadMode: TypeAlias = Literal["refuse", "overwrite", "skip", "auto_rename", "ignore"]
-DownloadMode: TypeAlias = Literal["refuse", "overwrite", "skip", "auto_rename"]
-TreeMode: TypeAlias = Literal["update", "skip", "refuse", "auto_rename"]
-Compare: TypeAlias = Literal["auto", "checksum", "size"]
 
 _AT_ONCE = 16
 
@@ -45,7 +45,7 @@ class Transferring(Comforts):
 
     def upload(
         self,
-        source: Source,
+        source: AnySource,
         *,
         drive_id: str | None = None,
         share_id: str | None = None,
@@ -74,12 +74,13 @@ class Transferring(Comforts):
 
         Args:
             source: a path, bytes, a binary file object (from where it stands to its end; it is
-                not closed), or an async iterator of bytes, also of unknown length.
+                not closed), an object with an async ``read(n)``, such as a ``StreamReader``, or an
+                async iterator of bytes, also of unknown length.
             drive_id: the drive; or give ``share_id``.
             share_id: the share link, which has to allow it.
             parent_file_id: the folder; the top of the drive if left out.
             name: its name; that of the path or file object if left out.
-            size: bytes of an async iterator, if known; more or less is an error.
+            size: bytes of an async source, if known; more or less is an error.
             check_name_mode: when the name is taken: ``refuse`` (raise Conflict), ``overwrite`` (a
                 new version of that file), ``skip`` (leave it and return it), ``auto_rename`` or
                 ``ignore`` (two files of one name).

@@ -12,13 +12,12 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
 
-from pdsclient._checks import shown
+from pdsclient._checkpoint_file import CheckpointPlace
 from pdsclient.bulk.axis import Axis, Range
 from pdsclient.bulk.windows import Place, Window
 from pdsclient.errors import InvalidRequest
@@ -155,26 +154,17 @@ class Checkpoint(Struct, frozen=True):
     position: dict[str, Any] | None
 
 
-class CheckpointFile:
-    """The file that a checkpoint is kept in. Its methods block.
+class CheckpointFile(CheckpointPlace):
+    """The file that a checkpoint is kept in. Its methods block."""
 
-    Args:
-        path: where; its folder has to be there.
-    """
-
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        try:
-            self.path = Path(os.fsdecode(path)).expanduser()
-        except TypeError:
-            raise InvalidRequest(f"checkpoint must be a path, not {type(path).__name__}") from None
-        if not self.path.name or "\0" in str(self.path):
-            raise InvalidRequest(f"checkpoint must be the path of a file, not {shown(path)}")
-        self._beside = self.path.with_name(self.path.name + ".new")
+    format = _FORMAT
+    version = _VERSION
+    of = "a bulk search"
 
     @property
     def paths(self) -> frozenset[str]:
         """The files that are written for it, links resolved."""
-        return frozenset(map(os.path.realpath, (self.path, self._beside)))
+        return frozenset(map(os.path.realpath, (self.path, self.beside)))
 
     def load(self) -> Checkpoint | None:
         """What is in the file; None if there is no file.
@@ -189,23 +179,8 @@ class CheckpointFile:
             self._check_folder()
             return None
         except OSError as error:
-            raise self._unusable(error.strerror or str(error)) from error
-        try:
-            head = msgspec.json.decode(content, type=dict[str, Any])
-        except msgspec.DecodeError:
-            head = {}
-        if head.get("format") != _FORMAT:
-            raise self._unusable("it is no checkpoint of a bulk search; choose another path")
-        if head.get("version") != _VERSION:
-            raise self._unusable(
-                f"it was written in version {head.get('version')} of its form, and this release "
-                f"reads version {_VERSION}; go on with the release that wrote it, or delete it "
-                "and begin anew"
-            )
-        try:
-            return msgspec.json.decode(content, type=Checkpoint)
-        except msgspec.DecodeError as error:
-            raise self._unusable(f"it is damaged ({error}); delete it to begin anew") from None
+            raise self.unusable(error.strerror or str(error)) from error
+        return self.decode(content, Checkpoint)
 
     def save(self, checkpoint: bytes) -> None:
         """Put the state in force.
@@ -214,28 +189,25 @@ class CheckpointFile:
             OSError: the disk failed; it names the file, and the state before is in force.
         """
         try:
-            self._beside.write_bytes(checkpoint)
+            self.beside.write_bytes(checkpoint)
         except OSError as error:
             # Half a state is of no use, and a full disk needs the room.
             with suppress(OSError):
-                self._beside.unlink(missing_ok=True)
+                self.beside.unlink(missing_ok=True)
             raise OSError(error.errno, error.strerror, str(self.path)) from error
-        os.replace(self._beside, self.path)
+        os.replace(self.beside, self.path)
 
     def remove(self) -> None:
         """The search is complete."""
         self.path.unlink(missing_ok=True)
-        self._beside.unlink(missing_ok=True)
+        self.beside.unlink(missing_ok=True)
 
     def _check_folder(self) -> None:
         folder = self.path.parent
         if not folder.is_dir():
-            raise self._unusable(f"there is no folder {folder}; create it first")
+            raise self.no_folder()
         if not os.access(folder, os.W_OK):
-            raise self._unusable(f"the folder {folder} cannot be written to")
-
-    def _unusable(self, reason: str) -> InvalidRequest:
-        return InvalidRequest(f"the checkpoint {self.path} cannot be used: {reason}")
+            raise self.unusable(f"the folder {folder} cannot be written to")
 
 
 class Ledger:

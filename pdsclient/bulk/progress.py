@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from attrs import frozen
 
+from pdsclient._bars import Seen, Show, rich_show, tqdm_show
 from pdsclient._shown import counted, shown_duration
-from pdsclient.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Meter", "Progress", "Show", "rich_progress", "tqdm_progress"]
+__all__ = ["Meter", "Progress", "rich_progress", "tqdm_progress"]
 
 Reason: TypeAlias = Literal["rate", "pause", "consumer"]
 
@@ -27,8 +26,6 @@ Reason: TypeAlias = Literal["rate", "pause", "consumer"]
 RATE_WINDOW_S: Final = 5.0
 # Looks that follow one another more closely than this are one point of the window.
 _POINT_S: Final = 0.25
-# More pictures a second than this nobody sees.
-_PICTURE_S: Final = 0.1
 
 # Hits per second below which a tenth matters.
 _FEW: Final = 10
@@ -228,68 +225,12 @@ class Meter:
         return max(0, self.expected_hits - self.hits) / rate
 
 
-class Picture(Protocol):
-    """Something on the screen that shows a snapshot."""
-
-    def show(self, progress: Progress) -> None:
-        """Show it in place of the one before."""
-        ...
-
-    def close(self) -> None:
-        """Leave the screen to others."""
-        ...
+def _seen(progress: Progress) -> Seen:
+    rest = ", ".join(progress._parts())
+    return Seen(progress.hits, progress.expected_hits, str(progress), rest)
 
 
-class Show:
-    """A ``progress=`` callback that shows snapshots, the last one always.
-
-    It opens a picture with the first snapshot and closes it after the last one, so the same
-    callback can serve one search after another.
-
-    Args:
-        open_picture: makes the picture.
-        every_s: at most one snapshot in this time is shown.
-    """
-
-    def __init__(self, open_picture: Callable[[], Picture], every_s: float = _PICTURE_S) -> None:
-        self._open = open_picture
-        self._every_s = every_s
-        self._picture: Picture | None = None
-        self._next_s = 0.0
-
-    def __call__(self, progress: Progress) -> None:
-        """Show a snapshot, if it is time."""
-        if progress.elapsed_s < self._next_s and not progress.finished:
-            return
-        self._next_s = progress.elapsed_s + self._every_s
-        if self._picture is None:
-            self._picture = self._open()
-        self._picture.show(progress)
-        if progress.finished:
-            self._picture.close()
-            self._picture, self._next_s = None, 0.0
-
-
-class _TqdmBar:
-    def __init__(self, bar: Any) -> None:
-        self._bar = bar
-
-    def show(self, progress: Progress) -> None:
-        if self._bar.disable:
-            return
-        if progress.expected_hits != self._bar.total:
-            # In a notebook this alone changes the length of the bar; it forgets the start.
-            started = self._bar.start_t
-            self._bar.reset(progress.expected_hits)
-            self._bar.start_t = started
-        self._bar.n = progress.hits
-        self._bar.set_postfix_str(", ".join(progress._parts()), refresh=True)
-
-    def close(self) -> None:
-        self._bar.close()
-
-
-def tqdm_progress(**options: Any) -> Show:
+def tqdm_progress(**options: Any) -> Show[Progress]:
     """A ``progress=`` callback that shows a tqdm bar; in Jupyter the bar of notebooks.
 
     Args:
@@ -299,42 +240,10 @@ def tqdm_progress(**options: Any) -> Show:
     Raises:
         InvalidRequest: if tqdm is not installed.
     """
-    tqdm = _library("tqdm.auto", "tqdm_progress() needs tqdm", "progress").tqdm
-    return Show(lambda: _TqdmBar(tqdm(**{"unit": " hits", **options})))
+    return tqdm_show(_seen, {"unit": " hits", **options})
 
 
-class _RichBar:
-    def __init__(self, console: Console | None, transient: bool) -> None:
-        from rich import progress as bars
-        from rich.table import Column
-
-        self._bars = bars.Progress(
-            bars.BarColumn(20, table_column=Column(no_wrap=True)),
-            # What it says may be wider than the terminal: it goes on below, and nothing in it is
-            # taken for markup.
-            bars.TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=False)),
-            console=console,
-            # Drawn when there is something new, by whoever calls: no thread is left behind.
-            auto_refresh=False,
-            transient=transient,
-        )
-        self._task = self._bars.add_task("", total=None)
-        self._bars.start()
-
-    def show(self, progress: Progress) -> None:
-        self._bars.update(
-            self._task,
-            completed=progress.hits,
-            total=progress.expected_hits,
-            description=str(progress),
-            refresh=True,
-        )
-
-    def close(self) -> None:
-        self._bars.stop()
-
-
-def rich_progress(*, console: Console | None = None, transient: bool = False) -> Show:
+def rich_progress(*, console: Console | None = None, transient: bool = False) -> Show[Progress]:
     """A ``progress=`` callback that shows a rich bar, also in Jupyter.
 
     Args:
@@ -345,12 +254,4 @@ def rich_progress(*, console: Console | None = None, transient: bool = False) ->
     Raises:
         InvalidRequest: if rich is not installed.
     """
-    _library("rich.progress", "rich_progress() needs rich", "cli")
-    return Show(lambda: _RichBar(console, transient))
-
-
-def _library(module: str, problem: str, extra: str) -> Any:
-    try:
-        return import_module(module)
-    except ImportError:
-        raise InvalidRequest(f"{problem}: pip install 'pdsclient[{extra}]'") from None
+    return rich_show(_seen, console=console, transient=transient)

@@ -8,12 +8,14 @@ import typer
 
 from pdsclient._version import __version__
 from pdsclient.cli.call import call
+from pdsclient.cli.download import download
 from pdsclient.cli.emulator import emulator
 from pdsclient.cli.export import export
 from pdsclient.cli.login import login
 from pdsclient.cli.search import search
 from pdsclient.cli.terminal import open_streams
 from pdsclient.cli.token import token
+from pdsclient.cli.upload import upload
 
 __all__ = ["main"]
 
@@ -26,6 +28,8 @@ app = typer.Typer(
 )
 app.command()(search)
 app.command()(export)
+app.command()(upload)
+app.command()(download)
 app.command()(call)
 app.command()(login)
 app.add_typer(token)

@@ -52,6 +52,14 @@ _Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="0 takes
 _Latency = Annotated[
     float, typer.Option(metavar="MS", min=0, help="Milliseconds before each reply.")
 ]
+_Bandwidth = Annotated[
+    float | None,
+    typer.Option(metavar="BYTES", min=1, help="Bytes per second of each connection."),
+]
+_Line = Annotated[
+    float | None,
+    typer.Option(metavar="BYTES", min=1, help="Bytes per second of all connections together."),
+]
 _RateLimit = Annotated[
     float | None,
     typer.Option(metavar="N", min=0.001, help="Requests per second; more are answered 429."),
@@ -112,6 +120,8 @@ def emulator(
     host: _Host = "127.0.0.1",
     port: _Port = 0,
     latency: _Latency = 0,
+    bandwidth: _Bandwidth = None,
+    line: _Line = None,
     rate_limit: _RateLimit = None,
     database: _Database = None,
     domain_id: _DomainId = "bj1",
@@ -132,6 +142,8 @@ def emulator(
         "host": host,
         "port": port,
         "latency_s": latency / 1000,
+        "bandwidth_bps": bandwidth,
+        "line_bps": line,
         "rate_limit": rate_limit,
         "database": database,
         "domain_id": domain_id,

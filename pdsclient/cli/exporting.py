@@ -13,9 +13,9 @@ from typing import Any
 from attrs import frozen
 from msgspec.structs import replace
 
+from pdsclient._bars import Show
 from pdsclient._shown import counted
 from pdsclient.bulk import BulkSearch, JobFailure, Progress, SearchJob, rich_progress
-from pdsclient.bulk.progress import Show
 from pdsclient.cli.place import Opening, Place
 from pdsclient.cli.terminal import command_to_go_on, is_interactive, say, stop_on_terminate
 from pdsclient.errors import InvalidRequest, PDSError
@@ -158,7 +158,7 @@ def _tell_failures(failures: Sequence[JobFailure]) -> None:
 # ---- what is told meanwhile, and at the end
 
 
-def _show() -> Show:
+def _show() -> Show[Progress]:
     if is_interactive():
         from rich.console import Console
 

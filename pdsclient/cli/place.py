@@ -43,7 +43,7 @@ Directory: TypeAlias = Annotated[
         file_okay=False,
         readable=True,
         resolve_path=True,
-        help="Search this directory, served by a local emulator.",
+        help="This directory is the drive, served by a local emulator.",
     ),
 ]
 Endpoint: TypeAlias = Annotated[
@@ -97,7 +97,7 @@ def opening(
     ):
         return _domain(endpoint, token_file, drive)
     raise typer.BadParameter(
-        "say where to search: --dir PATH, or --endpoint URL with --token-file FILE (and --drive), "
+        "say where: --dir PATH, or --endpoint URL with --token-file FILE (and --drive), "
         "or set PDS_API_ENDPOINT and PDS_TOKEN_FILE"
     )
 

@@ -16,6 +16,8 @@ from pdsclient.errors import AuthError, DeadlineExceeded, InvalidRequest, PDSErr
 
 __all__ = [
     "Exit",
+    "ReaderGone",
+    "abandon_output",
     "command_to_go_on",
     "is_interactive",
     "open_streams",
@@ -61,15 +63,15 @@ def run(job: Coroutine[object, object, None]) -> None:
     try:
         asyncio.run(_until_interrupted(job))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        _abandon_output()
+        abandon_output()
         raise SystemExit(Exit.INTERRUPTED) from None
     except ReaderGone:
-        _abandon_output()
+        abandon_output()
     except PDSError as error:
         say(str(error))
         raise SystemExit(_status(error)) from None
     except OSError as error:
-        _abandon_output()
+        abandon_output()
         where = f": {error.filename}" if error.filename else ""
         say(f"{error.strerror or type(error).__name__}{where}")
         raise SystemExit(Exit.FAILED) from None
@@ -148,7 +150,7 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _abandon_output() -> None:
+def abandon_output() -> None:
     """Let the interpreter's last flush of what nobody reads go to nowhere."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -165,9 +167,11 @@ def say(message: str) -> None:
 
 def command_to_go_on() -> str:
     """The command that was given, with ``--resume``."""
-    name, *given = sys.argv[1:]
-    # Not at the end: behind a lone -- it would be taken for a file.
-    return shlex.join(["pdsclient", name, *([] if "--resume" in given else ["--resume"]), *given])
+    given = sys.argv[1:]
+    if "--resume" not in given:
+        # Behind a lone -- it would be taken for a file.
+        given.insert(given.index("--") if "--" in given else len(given), "--resume")
+    return shlex.join(["pdsclient", *given])
 
 
 def is_interactive() -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 from attrs import frozen
@@ -103,3 +103,22 @@ class How:
     resume: bool
     as_json: bool
     quiet: bool
+
+    def check(self) -> None:
+        """Raise InvalidRequest for a pattern that is none."""
+        from pdsclient.transfer.tree_filters import Filters
+
+        Filters(self.include, self.exclude, None)
+
+    def for_trees(self) -> dict[str, Any]:
+        """The arguments of the client's methods for trees."""
+        existing = self.existing or Existing.UPDATE
+        # What has the same content need not be sent in any case; here only that counts.
+        overwrites = existing is Existing.OVERWRITE
+        return {
+            "existing": (Existing.UPDATE if overwrites else existing).value,
+            "compare": "checksum" if overwrites else "auto",
+            "include": self.include or None,
+            "exclude": self.exclude or None,
+            "dry_run": self.dry_run,
+        }

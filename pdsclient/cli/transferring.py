@@ -9,22 +9,18 @@ import asyncio
 import errno
 import sys
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import contextmanager, suppress
+from typing import Any, Final, TypeVar
 
-from attrs import frozen
-
-from pdsclient._shown import counted, shown, shown_duration, shown_size
+from pdsclient._shown import counted, shown_duration, shown_size
 from pdsclient.cli.board import Board, Row, board
-from pdsclient.cli.output import json_text
 from pdsclient.cli.place import Place
-from pdsclient.cli.terminal import command_to_go_on, say, write
+from pdsclient.cli.tally import Moved, Tally, to_raise, told
+from pdsclient.cli.terminal import command_to_go_on, say
 from pdsclient.cli.transfer_options import How
 from pdsclient.errors import (
     AuthError,
-    Conflict,
     DeadlineExceeded,
     InvalidRequest,
     PDSError,
@@ -33,55 +29,17 @@ from pdsclient.errors import (
 )
 from pdsclient.transfer import Transfer, TransferProgress, TransferState
 from pdsclient.transfer.control import Control
+from pdsclient.transfer.disk import Disk
+from pdsclient.transfer.report import TreeReport
 
-__all__ = ["Crew", "Job", "Moved", "TreeJob", "side_by_side"]
+__all__ = ["Crew", "Job", "TreeJob", "side_by_side"]
 
 T = TypeVar("T")
 Item = TypeVar("Item")
 
-_MOST_FAILURES = 10
 # After one of these all others would fail as well.
-_HOPELESS = (AuthError, TransportError, DeadlineExceeded, QuotaExceeded)
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-_HINT = "--existing overwrite, update, skip or auto_rename says what to do then"
-
-
-@frozen(kw_only=True)
-class Moved:
-    """What became of a file.
-
-    Attributes:
-        path: the file, by the name that the user gave, or that and its path in the folder.
-        action: a word, such as ``uploaded``.
-        size: its bytes, where they are known.
-        file_id: in the drive, where it is known.
-        target: where it is now on this machine, of a download.
-        error: why it failed.
-    """
-
-    path: str
-    action: str
-    size: int | None = None
-    file_id: str | None = None
-    target: str | None = None
-    error: BaseException | None = None
-
-    @property
-    def where(self) -> str:
-        """Where it is now."""
-        return self.target or (f"id:{self.file_id}" if self.file_id else "nowhere")
-
-    def fields(self) -> dict[str, object]:
-        """For JSON: what is known."""
-        known = {
-            "path": self.path,
-            "action": self.action,
-            "size": self.size,
-            "file_id": self.file_id,
-            "target": self.target,
-            "error": None if self.error is None else _why(self.error),
-        }
-        return {name: value for name, value in known.items() if value is not None}
+_HOPELESS: Final = (AuthError, TransportError, DeadlineExceeded, QuotaExceeded)
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 class Job(ABC):
@@ -126,47 +84,29 @@ class TreeJob(Job):
 
     is_tree = True
 
+    def tell(self, crew: Crew, report: TreeReport) -> None:
+        """Tell the crew what became of the files."""
+        for item in (*report.done, *report.skipped, *report.failed):
+            moved = Moved(
+                path=f"{self.name.rstrip('/')}/{item.path}",
+                action=item.action,
+                reason=item.reason,
+                size=item.size,
+                file_id=item.file_id,
+                error=item.error,
+            )
+            crew.tally.add(moved)
+        if report.failed:
+            crew.note_failure(self, report.stopped)
+
+    def has_left(self) -> bool:
+        """Whether it has begun: what is there is not moved again."""
+        return self.transfer is not None
+
     def under_way(self) -> Iterator[Row]:
         """Those of its files that are moved now."""
         if self.transfer is not None:
-            for path, progress in self.transfer.active.items():
-                yield f"{self.name}/{path}", progress
-
-
-class _Tally:
-    """What became of all files so far.
-
-    Args:
-        how: says what is written of each.
-    """
-
-    def __init__(self, how: How) -> None:
-        self._how = how
-        self.actions: Counter[str] = Counter()
-        self.failures: list[Moved] = []
-        self.last: Moved | None = None
-
-    def add(self, moved: Moved) -> None:
-        """Count it, and write it if that is wanted."""
-        self.last = moved
-        self.actions[moved.action] += 1
-        if moved.error is not None and len(self.failures) < _MOST_FAILURES:
-            self.failures.append(moved)
-        if self._how.as_json:
-            write(f"{json_text(moved.fields())}\n")
-        elif self._how.dry_run and moved.error is None:
-            write(f"{moved.action:<10} {shown(moved.path)}\n")
-
-    @property
-    def moved(self) -> int:
-        """How many files were not only looked at."""
-        return self.actions.total() - self.actions["skipped"] - self.actions["failed"]
-
-    def __str__(self) -> str:
-        if self.actions.total() == 1 and self.last is not None:
-            return f"{shown(self.last.path)}: {self.last.action}, {self.last.where}"
-        counts = [f"{count:,} {action}" for action, count in sorted(self.actions.items())]
-        return ", ".join(counts) or "there was nothing to do"
+            yield from self.transfer.active.items()
 
 
 class Crew:
@@ -181,7 +121,7 @@ class Crew:
         self.place = place
         self.client = place.client
         self.how = how
-        self.tally = _Tally(how)
+        self.tally = Tally(how)
         self._control = Control(
             place.client._engine, concurrency=how.concurrency, bandwidth=how.bandwidth
         )
@@ -198,13 +138,19 @@ class Crew:
             OSError: likewise.
         """
         self._open = dict.fromkeys([*files, *trees])
-        only = len(self._open) == 1
+        is_one = len(self._open) == 1
+        self._control.meter.expect(files=None if trees else len(files))
         self._control.meter.begin()
         with self._telling_how_to_go_on():
             async with _Watch(self):
                 await side_by_side(self.how.concurrency, files, self._one)
                 await side_by_side(1, trees, self._one)
-            self._conclude(raise_only=only and bool(files))
+            self._conclude(is_one=is_one)
+
+    @property
+    def disk(self) -> Disk:
+        """Local files."""
+        return self._control.disk
 
     async def follow(self, job: Job, transfer: Transfer[T]) -> T:
         """The outcome of a transfer, which is a part of this one."""
@@ -218,11 +164,14 @@ class Crew:
         try:
             await job.move(self)
         except (PDSError, OSError) as error:
-            self._failed.append(job)
             self.tally.add(Moved(path=job.name, action="failed", size=job.size, error=error))
-            if _is_hopeless(error):
-                self._hopeless = error
+            self.note_failure(job, error if _is_hopeless(error) else None)
         del self._open[job]
+
+    def note_failure(self, job: Job, hopeless: Exception | None) -> None:
+        """A job will have to be done again; after a hopeless error no other is begun."""
+        self._failed.append(job)
+        self._hopeless = self._hopeless or hopeless
 
     # -------------------------------------------------------------------- how far it is
 
@@ -241,20 +190,18 @@ class Crew:
         meter.files_skipped = self.tally.actions["skipped"] + sum(
             tree.files_skipped for tree in trees
         )
-        meter.files_failed = self.tally.actions["failed"] + sum(
-            tree.files_failed for tree in trees
-        )
+        meter.files_failed = self.tally.actions["failed"] + sum(tree.files_failed for tree in trees)
         return meter.snapshot(state)
 
     # -------------------------------------------------------------------- how it ends
 
-    def _conclude(self, *, raise_only: bool) -> None:
+    def _conclude(self, *, is_one: bool) -> None:
         """Tell of failures and of the whole; raise what is to be the exit status."""
-        failed = self.tally.actions["failed"]
-        if raise_only and failed:
-            raise _told(self.tally.failures[0])
-        for one in self.tally.failures:
-            say(str(_told(one)))
+        failed, failures = self.tally.actions["failed"], self.tally.failures
+        if is_one and failed == self.tally.actions.total() == 1:
+            raise to_raise(failures[0])
+        for one in failures:
+            say(told(one))
         if not self.how.quiet:
             self._summarise()
         if self._hopeless is not None:
@@ -264,12 +211,16 @@ class Crew:
 
     def _summarise(self) -> None:
         self._control.meter.end()
-        end = self.total("done")
-        told = str(self.tally)
+        end, said = self.total("done"), [str(self.tally)]
+        if end.bytes_done:
+            said.append(shown_size(end.bytes_done))
+        if end.speed:
+            said.append(f"{shown_size(round(end.speed))}/s")
+        if self._open:
+            said.append(f"{len(self._open):,} not begun")
         if not self.how.dry_run:
-            speed = f"{shown_size(round(end.speed))}/s"
-            told += f"; {shown_size(end.bytes_done)}, {speed}, took {shown_duration(end.elapsed_s)}"
-        say(told)
+            said.append(f"took {shown_duration(end.elapsed_s)}")
+        say(", ".join(said))
         if self.place.not_served:
             say(f"not served: {self.place.not_served}")
 
@@ -297,24 +248,6 @@ def _is_hopeless(error: Exception) -> bool:
     if isinstance(error, OSError) and error.errno in _FULL:
         return True
     return isinstance(error, _HOPELESS)
-
-
-def _told(moved: Moved) -> Exception:
-    """Why a file failed, for people."""
-    error = moved.error
-    if isinstance(error, InvalidRequest) or not isinstance(error, (PDSError, OSError)):
-        return error or PDSError(f"{shown(moved.path)}: failed")
-    return PDSError(f"{shown(moved.path)}: {_why(error)}")
-
-
-def _why(error: BaseException) -> str:
-    if isinstance(error, Conflict) and error.file_id is not None:
-        return f"the name is taken, by id:{error.file_id}; {_HINT}"
-    if isinstance(error, FileExistsError):
-        return f"{error.filename} exists; {_HINT}"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return str(error)
 
 
 # -------------------------------------------------------------------- machinery
@@ -363,9 +296,10 @@ class _Watch:
             await asyncio.wait([self._task])
 
     async def _show(self, board: Board) -> None:
-        try:
-            while True:
-                board.show(self._crew.total(), self._crew.rows())
-                await asyncio.sleep(board.every_s)
-        finally:
-            board.close()
+        with suppress(OSError):  # nobody watches any more
+            try:
+                while True:
+                    board.show(self._crew.total(), self._crew.rows())
+                    await asyncio.sleep(board.every_s)
+            finally:
+                board.close()

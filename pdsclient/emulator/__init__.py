@@ -11,7 +11,8 @@
 from __future__ import annotations
 
 from pdsclient.emulator.clock import MovableClock
-from pdsclient.emulator.faults import Fault, FaultScript, ScriptedFault
+from pdsclient.emulator.faults import Fault
+from pdsclient.emulator.faultscript import FaultScript, ScriptedFault
 from pdsclient.emulator.requestlog import RequestLog, RequestRecord
 from pdsclient.emulator.server import Emulator, serve
 from pdsclient.emulator.settings import RateLimit, Settings

@@ -15,7 +15,8 @@ from attrs import define, field
 
 from pdsclient._operations_table import KNOWN
 from pdsclient.emulator.data import answer_data
-from pdsclient.emulator.faults import FaultScript, cut
+from pdsclient.emulator.faults import cut
+from pdsclient.emulator.faultscript import FaultScript
 from pdsclient.emulator.guard import Guard
 from pdsclient.emulator.handlers import OPERATIONS, Operation
 from pdsclient.emulator.identity import Caller

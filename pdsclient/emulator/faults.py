@@ -1,19 +1,4 @@
-"""Scripted faults: what may go wrong between a client and the service, on demand.
-
-::
-
-    emulator.faults.add("/file/search", Fault.status(503), times=3)
-    emulator.faults.add("/file/search", Fault.reset(processed=True), after=2)
-    emulator.faults.add("*", Fault.drop_keepalive(), when=lambda request: request.method == "POST")
-
-What is put to signed URLs and read from them is the operation ``/data``; a part of an upload and a
-range of a content are known by their requests::
-
-    emulator.faults.add("/data", Fault.expired(), when=lambda request: request.part_number == 3)
-    emulator.faults.add("/data", Fault.corrupt(7), when=lambda request: request.range_start == 0)
-
-Each request takes at most one fault: the first one in the script that fits it and is not used up.
-"""
+"""Scripted faults: what may go wrong between a client and the service, on demand."""
 
 from __future__ import annotations
 
@@ -22,20 +7,19 @@ import socket
 import struct
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Container, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from aiohttp import web
-from attrs import define, evolve, field, frozen, validators
+from attrs import evolve, frozen
 
 from pdsclient.emulator.replies import Reply, error_reply, gateway_reply, json_reply, xml_reply
-from pdsclient.emulator.requestlog import RequestRecord
 from pdsclient.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from pdsclient.emulator.app import Exchange
 
-__all__ = ["Fault", "FaultScript", "ScriptedFault"]
+__all__ = ["Fault", "cut"]
 
 _HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 _MIB = 1024 * 1024
@@ -150,9 +134,14 @@ class Fault(ABC):
         return cls.storage(403, "AccessDenied", "Request has expired.")
 
     @classmethod
-    def corrupt(cls, at: int = 0) -> Fault:
-        """Processed; this byte is changed on its way: of data that is put, else of the reply."""
-        return _Corrupt(at)
+    def corrupt(cls, at: int = 0, *, silent: bool = False) -> Fault:
+        """Processed; this byte is changed on its way: of data that is put, else of the reply.
+
+        Args:
+            at: which one.
+            silent: the reply does not tell the checksum of what is there.
+        """
+        return _Corrupt(at, silent)
 
     @classmethod
     def headers(cls, **headers: str) -> Fault:
@@ -249,14 +238,19 @@ class _CutBody(Fault):
 @frozen
 class _Corrupt(Fault):
     at: int
+    silent: bool = False
 
     async def play(self, exchange: Exchange) -> web.StreamResponse:
-        if exchange.request.method == "PUT":
+        is_put = exchange.request.method == "PUT"
+        if is_put:
             exchange.incoming = self._changed(exchange.arriving())
-            return await exchange.send(await exchange.process())
         reply = await exchange.process()
-        chunks = self._changed(reply.pieces(_PIECE))
-        return await exchange.send(evolve(reply, chunks=chunks, length=reply.size))
+        if not is_put:
+            chunks = self._changed(reply.pieces(_PIECE))
+            reply = evolve(reply, chunks=chunks, length=reply.size)
+        if self.silent:
+            reply = evolve(reply, headers=_without(reply.headers, {"x-oss-hash-crc64ecma"}))
+        return await exchange.send(reply)
 
     async def _changed(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         left = self.at
@@ -273,8 +267,7 @@ class _Headers(Fault):
 
     async def play(self, exchange: Exchange) -> web.StreamResponse:
         reply = await exchange.process()
-        new = {name.lower() for name in self.given}
-        kept = {name: value for name, value in reply.headers.items() if name.lower() not in new}
+        kept = _without(reply.headers, {name.lower() for name in self.given})
         return await exchange.send(evolve(reply, headers={**kept, **self.given}))
 
 
@@ -283,8 +276,7 @@ class _IgnoreRange(Fault):
     async def play(self, exchange: Exchange) -> web.StreamResponse:
         record = exchange.record
         assert record is not None, "only recorded requests meet faults"
-        kept = {name: value for name, value in record.headers.items() if name != "range"}
-        exchange.record = evolve(record, headers=kept)
+        exchange.record = evolve(record, headers=_without(record.headers, {"range"}))
         reply = await exchange.process()
         exchange.record = record
         return await exchange.send(reply)
@@ -312,6 +304,10 @@ class _Delay(Fault):
     async def play(self, exchange: Exchange) -> web.StreamResponse:
         await asyncio.sleep(self.seconds)
         return await exchange.send(await exchange.process())
+
+
+def _without(headers: Mapping[str, str], names: Container[str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in names}
 
 
 def _known_end(end: End) -> End:
@@ -353,93 +349,3 @@ def _gzip_bomb(size_mib: int) -> bytes:
     checksum = zlib.crc32(b"{}", checksum)
     trailer = struct.pack("<II", checksum, (size_mib * _MIB + 2) & 0xFFFFFFFF)
     return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + block * size_mib + last + trailer
-
-
-@define(eq=False)
-class ScriptedFault:
-    """A fault in the script.
-
-    Attributes:
-        operation: the path without ``/v2``, ``/data`` for data URLs, ``*`` for all.
-        fault: what happens.
-        times: how many requests it strikes, None for all.
-        after: how many fitting requests pass before.
-        when: a further condition on the request.
-        used: how many requests it has struck.
-    """
-
-    operation: str
-    fault: Fault
-    times: int | None = field(default=1, validator=validators.instance_of((int, type(None))))
-    after: int = field(default=0, validator=validators.instance_of(int))
-    when: Callable[[RequestRecord], bool] | None = None
-    used: int = field(default=0, init=False)
-    _passed: int = field(default=0, init=False)
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether it has struck as often as it should."""
-        return self.times is not None and self.used >= self.times
-
-    def strikes(self, request: RequestRecord) -> bool:
-        """Whether it strikes this request; counts what it sees."""
-        if self.is_spent or not self._fits(request):
-            return False
-        if self._passed < self.after:
-            self._passed += 1
-            return False
-        self.used += 1
-        return True
-
-    def _fits(self, request: RequestRecord) -> bool:
-        if self.operation not in ("*", request.operation):
-            return False
-        if self.fault.only_on_reused_connection and request.nth_on_connection == 1:
-            return False
-        return self.when is None or self.when(request)
-
-
-class FaultScript:
-    """The faults to come, in the order in which they were added."""
-
-    def __init__(self) -> None:
-        self._script: list[ScriptedFault] = []
-
-    def add(
-        self,
-        operation: str,
-        fault: Fault,
-        *,
-        times: int | None = 1,
-        after: int = 0,
-        when: Callable[[RequestRecord], bool] | None = None,
-    ) -> ScriptedFault:
-        """Put a fault at the end of the script; see ScriptedFault for the arguments."""
-        if operation != "*" and not operation.startswith("/"):
-            raise InvalidRequest("operation must be a path such as /file/search, /data, or *")
-        if not isinstance(fault, Fault):
-            raise InvalidRequest("fault must be made by one of Fault's class methods")
-        scripted = ScriptedFault(operation, fault, times, after, when)
-        self._script.append(scripted)
-        return scripted
-
-    def remove(self, scripted: ScriptedFault) -> None:
-        """Take a fault out again; nothing happens if it is not there."""
-        if scripted in self._script:
-            self._script.remove(scripted)
-
-    def clear(self) -> None:
-        """From now on nothing goes wrong."""
-        self._script.clear()
-
-    def take(self, request: RequestRecord) -> Fault | None:
-        """The fault that strikes this request."""
-        for scripted in self._script:
-            if scripted.strikes(request):
-                if scripted.is_spent:
-                    self._script.remove(scripted)
-                return scripted.fault
-        return None
-
-    def __len__(self) -> int:
-        return len(self._script)

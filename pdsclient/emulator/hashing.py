@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Iterable
 from typing import Any
 
 from attrs import define, field, frozen
 
-from pdsclient._sha import COMPRESS, WORDS
+from pdsclient._sha import COMPRESS
 
 __all__ = ["HashState", "Running"]
 
@@ -68,9 +69,9 @@ class Running:
     size: int = 0
 
     @classmethod
-    def start(cls) -> Running:
+    def start(cls, names: Iterable[str]) -> Running:
         """Of nothing yet."""
-        return cls({name: hashlib.new(name) for name in WORDS})
+        return cls({name: hashlib.new(name) for name in names})
 
     def copy(self) -> Running:
         """One that goes its own way."""
@@ -91,6 +92,7 @@ class Running:
         """The part is whole."""
         self.etags.append(etag)
 
-    def hexdigest(self, name: str) -> str:
-        """Upper-case hex."""
-        return str(self.hashes[name].hexdigest().upper())
+    def hexdigest(self, name: str) -> str | None:
+        """Upper-case hex; None if this hash is not computed."""
+        computed = self.hashes.get(name)
+        return None if computed is None else computed.hexdigest().upper()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from os import PathLike
 from types import TracebackType
@@ -21,7 +20,7 @@ from pdsclient._clock import Clock
 from pdsclient.emulator.app import Application
 from pdsclient.emulator.clock import MovableClock
 from pdsclient.emulator.control import ControlPlane
-from pdsclient.emulator.faults import FaultScript
+from pdsclient.emulator.faultscript import FaultScript
 from pdsclient.emulator.guard import Guard, is_loopback
 from pdsclient.emulator.line import Line
 from pdsclient.emulator.requestlog import RequestLog
@@ -34,6 +33,7 @@ from pdsclient.emulator.rsa import (
 )
 from pdsclient.emulator.service import Service
 from pdsclient.emulator.settings import RateLimit, Settings
+from pdsclient.emulator.stock import OWNER, Stock
 from pdsclient.emulator.store import App, Grant, Store
 from pdsclient.emulator.throttle import Throttle
 from pdsclient.emulator.tree import TreeReport, serve_tree
@@ -43,14 +43,13 @@ from pdsclient.tokens import TokenInfo
 __all__ = ["Emulator", "serve"]
 
 _DRIVE_ID = "1"
-_OWNER = "superadmin"
 # Time for handlers to finish by themselves on shutdown; then they are cancelled.
 _GRACE_S = 0.05
 # The states of the hashes before 10,000 parts take 1.6 MB; aiohttp takes one by default.
 _LARGEST_BODY = 8 * 1024**2
 
 
-class Emulator:
+class Emulator(Stock):
     """A PDS domain on this machine, over real HTTP.
 
     Use it in ``async with``; it listens once the block is entered. Methods that change what is
@@ -203,8 +202,8 @@ class Emulator:
         with store.atomic():
             if not store.domain():
                 store.change_domain({})
-                store.put_drive(self.drive_id, owner=_OWNER, drive_name="Default", default=True)
-            store.ensure_user(_OWNER, {"role": "superadmin"})
+                store.put_drive(self.drive_id, owner=OWNER, drive_name="Default", default=True)
+            store.ensure_user(OWNER, {"role": "superadmin"})
             if store.app(self.app_id) is None:
                 store.put_app(App(client_id=self.app_id))
             if self._key is not None:
@@ -235,7 +234,7 @@ class Emulator:
         return known
 
     def issue_token(
-        self, ttl_s: float = 7200, *, user_id: str = _OWNER, role: str | None = None
+        self, ttl_s: float = 7200, *, user_id: str = OWNER, role: str | None = None
     ) -> TokenInfo:
         """A new token for a user, who is made with role ``user`` if there is none of that id.
 
@@ -308,7 +307,7 @@ class Emulator:
                 store.add_key(app.client_id, key)
 
     async def authorization_code(
-        self, user_id: str = _OWNER, *, client_id: str | None = None, redirect_uri: str = ""
+        self, user_id: str = OWNER, *, client_id: str | None = None, redirect_uri: str = ""
     ) -> str:
         """A code as ``/oauth/authorize`` gives; the app exchanges it once.
 
@@ -383,113 +382,6 @@ class Emulator:
         self.faults.clear()
         self.requests.clear()
         self.latency_s, self.bandwidth_bps, self.line_bps, self.rate_limit = self._started_with
-
-    # ---- what is stored
-
-    async def add_files(
-        self, rows: Iterable[Mapping[str, Any]], *, drive_id: str | None = None
-    ) -> list[str]:
-        """The ids of the files added, in order; see `Store.add_files` for the rows."""
-        store = self._service.store
-        return await self._service.write(store.add_files, rows, drive_id=drive_id or self.drive_id)
-
-    async def add_synthetic(
-        self, count: int, *, seed: int = 0, drive_id: str | None = None
-    ) -> None:
-        """Add made-up files in folders, the same ones for the same count and seed.
-
-        Args:
-            count: how many files and folders together; a million takes about a minute.
-            seed: another one gives other files; one seed serves once in each drive.
-            drive_id: the drive; the default one if it is left out.
-        """
-        store = self._service.store
-        await self._service.write(store.add_synthetic, drive_id or self.drive_id, count, seed)
-
-    async def read_file(self, file_id: str, *, drive_id: str | None = None) -> bytes:
-        """The content of a file; LookupError if there is none, as of an unfinished upload."""
-        service = self._service
-        content = await service.read(service.store.open_content, drive_id or self.drive_id, file_id)
-        if content is None:
-            raise LookupError(f"no file {file_id!r} has a content")
-        with content:
-            return await service.use_files(content.read, 0, content.size)
-
-    async def drop_uploads(self) -> int:
-        """End all unfinished uploads, as the service does after days; how many there were."""
-        return await self._service.write(self._service.store.drop_uploads)
-
-    async def update_file(
-        self, file_id: str, changes: Mapping[str, Any], *, drive_id: str | None = None
-    ) -> None:
-        """Change fields of a file by their names on the wire."""
-        await self._change(self._service.store.update_file, drive_id, file_id, changes)
-
-    async def move_file(
-        self, file_id: str, to_parent_file_id: str, *, drive_id: str | None = None
-    ) -> None:
-        """Put a file or folder into another folder."""
-        await self._change(self._service.store.move_file, drive_id, file_id, to_parent_file_id)
-
-    async def trash_file(self, file_id: str, *, drive_id: str | None = None) -> None:
-        """Put a file or folder into the recycle bin."""
-        await self._change(self._service.store.trash_file, drive_id, file_id)
-
-    async def restore_file(self, file_id: str, *, drive_id: str | None = None) -> None:
-        """Take a file or folder out of the recycle bin."""
-        await self._change(self._service.store.restore_file, drive_id, file_id)
-
-    async def delete_file(self, file_id: str, *, drive_id: str | None = None) -> None:
-        """Remove a file or folder for good."""
-        await self._change(self._service.store.delete_file, drive_id, file_id)
-
-    async def set_status(self, file_id: str, status: str, *, drive_id: str | None = None) -> None:
-        """Make a file ``available`` or ``uploading``; the latter are not found."""
-        await self._change(self._service.store.set_status, drive_id, file_id, status)
-
-    async def put_user(self, user_id: str, **changes: Any) -> None:
-        """Make or change a user: ``role``, ``nick_name``, ``email`` and so on as on the wire."""
-        service = self._service
-        service.identity.note(await service.write(service.store.put_user, user_id, changes))
-
-    async def put_drive(
-        self, drive_id: str, *, owner: str, default: bool = False, **more: Any
-    ) -> None:
-        """Make or change a drive; its owner is made if need be."""
-        store = self._service.store
-        await self._service.write(store.put_drive, drive_id, owner=owner, default=default, **more)
-        if more.get("owner_type", "user") == "user":
-            await self.put_user(owner)
-
-    async def grant(self, drive_id: str, user_id: str) -> None:
-        """Let a user into somebody else's drive."""
-        await self._service.write(self._service.store.grant, drive_id, user_id)
-
-    async def create_share(
-        self,
-        file_id_list: Sequence[str],
-        *,
-        drive_id: str | None = None,
-        share_pwd: str = "",
-        expiration: datetime | None = None,
-        **more: Any,
-    ) -> str:
-        """The id of a new share link; `more` are its other fields as on the wire."""
-        return await self._service.write(
-            self._service.store.create_share,
-            drive_id or self.drive_id,
-            file_id_list,
-            share_pwd=share_pwd,
-            expiration=expiration,
-            **{"creator": _OWNER, **more},
-        )
-
-    async def cancel_share(self, share_id: str) -> None:
-        """End a share link."""
-        await self._service.write(self._service.store.cancel_share, share_id)
-
-    async def _change(self, change: Any, drive_id: str | None, *args: Any) -> None:
-        await self._service.write(change, drive_id or self.drive_id, *args)
 
 
 @cache

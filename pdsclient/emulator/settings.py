@@ -106,6 +106,8 @@ class Settings:
             answered 429 (17.17).
         parallel_upload: parts may come in any order where the client asks for it, or such uploads
             are ``refused`` (10.4).
+        parallel_rules: parallel parts of different sizes, or without a hash state, are taken, or
+            refused at complete (``strict``); states that are sent are always checked (10.4).
         data_hash_name: the domain's hash of contents (10.1).
         smallest_part: parts but the last of fewer bytes are refused at complete; OSS has 102400
             there (4.2), the emulator none by default so that tests may be small.
@@ -170,6 +172,7 @@ class Settings:
     batch_answers: int | None = field(default=None, validator=validators.optional(positive))
     batch_throttle: int | None = field(default=None, validator=validators.optional(positive))
     parallel_upload: Literal["supported", "refused"] = _choice("supported", "refused")
+    parallel_rules: Literal["lenient", "strict"] = _choice("lenient", "strict")
     data_hash_name: Literal["sha1", "sha256"] = _choice("sha1", "sha256")
     smallest_part: int = field(default=0, validator=[validators.instance_of(int), validators.ge(0)])
     upload_life_s: float = field(default=864_000.0, validator=positive)

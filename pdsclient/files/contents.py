@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pdsclient._checks import check_text, shown
 from pdsclient._crc64 import crc64, is_fast
-from pdsclient.errors import SERVER_ERROR, DecodeError, InvalidRequest, PDSError
+from pdsclient.errors import SERVER_ERROR, DecodeError, InvalidRequest
 from pdsclient.files._address import FileRef, address
-from pdsclient.files.changes import clash
-from pdsclient.models.upload import UploadPartInfo
 from pdsclient.resources.file import FileResource
-from pdsclient.storage import get_content, put_content
+from pdsclient.storage import get_content
+from pdsclient.transfer.control import Control
+from pdsclient.transfer.planning import SMALLEST
+from pdsclient.transfer.sources import source_of
+from pdsclient.transfer.upload import Wanted, upload_content
 
 if TYPE_CHECKING:
     from pdsclient._core import Engine
     from pdsclient.models.file import File
-    from pdsclient.models.upload import CreatedFile
 
 __all__ = ["MOST_BYTES", "SaveMode"]
 
@@ -48,84 +49,21 @@ async def save_file_content(
         raise InvalidRequest(
             f"check_name_mode must be one of {known}, not {shown(check_name_mode)}"
         )
-    file = FileResource(engine)
-    place: dict[str, Any] = {"drive_id": drive_id, "share_id": share_id}
-    created = await _create(
-        file,
-        check_name_mode,
-        **place,
+    wanted = Wanted(
         name=name,
         parent_file_id=parent_file_id,
-        size=len(content),
+        drive_id=drive_id,
+        share_id=share_id,
+        check_name_mode=check_name_mode,
+        # One part, of which neither hash nor type is told.
+        part_size=max(len(content), SMALLEST),
+        rapid_upload=False,
+        guess_type=False,
     )
-    if created.rapid_upload:
-        return await file.get(**place, file_id=created.file_id or "")
-    part = _only_part(created)
-    checksum = await _checksum(engine, content)
-    await put_content(engine, part.upload_url or "", content, content_type=part.content_type)
-    # The ids are the service's own words: they go back as they came.
-    as_told = FileResource(engine.with_options({"validate": False}))
-    return await _complete(as_told, created, place, checksum)
-
-
-async def _create(file: FileResource, mode: SaveMode, **fields: Any) -> CreatedFile:
-    checked = "refuse" if mode == "overwrite" else mode
-    created = await file.create(**fields, type="file", check_name_mode=checked)
-    if created.exist and mode == "overwrite":
-        _check_told(created)
-        # A new version of the one that is there; it does not clash with itself (10.1).
-        created = await file.create(
-            **fields, type="file", check_name_mode="refuse", file_id=created.file_id
-        )
-    _check_told(created)
-    if created.exist:
-        raise clash("the folder has a file of this name already", created.file_id)
-    return created
-
-
-def _check_told(created: CreatedFile) -> None:
-    if not isinstance(created.file_id, str):
-        raise DecodeError("the service did not say which file it is about", code=SERVER_ERROR)
-
-
-def _only_part(created: CreatedFile) -> UploadPartInfo:
-    parts = created.part_info_list
-    for part in parts if isinstance(parts, list) else ():
-        if isinstance(part, UploadPartInfo) and part.upload_url is not None:
-            return part
-    raise DecodeError("the service did not say where the content goes", code=SERVER_ERROR)
-
-
-async def _complete(
-    file: FileResource, created: CreatedFile, place: dict[str, Any], checksum: str | None
-) -> File:
-    """The file once its content has arrived, and is the one that was sent."""
-    which = {**place, "file_id": created.file_id}
-    try:
-        done = await file.complete(**which, upload_id=created.upload_id or "", crc64_hash=checksum)
-    except PDSError as error:
-        # An earlier answer may have been lost (pds-service.md 3.7).
-        if not (error.may_have_happened or error.code == "NotFound.UploadId"):
-            raise
-        found = await _completed(file, created, which, checksum)
-        if found is None:
-            raise
-        return found
-    _compare(checksum, done.crc64_hash)
-    return done
-
-
-async def _completed(
-    file: FileResource, created: CreatedFile, which: dict[str, Any], checksum: str | None
-) -> File | None:
-    """The file if it is there with this content; an overwritten one may still have the old."""
-    try:
-        found = await file.get(**which)
-    except PDSError:
-        return None
-    same = checksum is not None and found.crc64_hash == checksum
-    newest = created.revision_id is not None and found.revision_id == created.revision_id
-    return found if same or newest else None
+    control = Control(engine, concurrency=1, bandwidth=None)
+    # It is one call to whoever makes it, and so has a deadline if calls have one.
+    control.engine = engine
+    return await upload_content(control, source_of(content), wanted)
 
 
 async def get_file_content(
@@ -170,8 +108,8 @@ def _content(data: bytes | str) -> bytes:
         raise InvalidRequest(f"data must be bytes or a string, not {type(data).__name__}")
     if len(data) > MOST_BYTES:
         raise InvalidRequest(
-            f"data has {len(data):,} bytes, above {MOST_BYTES:,}: that is no small file, and has "
-            "to be uploaded in parts with file.create, get_upload_url and complete"
+            f"data has {len(data):,} bytes, above {MOST_BYTES:,}: that is no small file; "
+            "client.upload(data, name=…) takes it"
         )
     return data
 

@@ -8,13 +8,26 @@ from __future__ import annotations
 
 from pdsclient.transfer.bars import rich_progress, tqdm_progress
 from pdsclient.transfer.handle import Transfer, TransferEvent
+from pdsclient.transfer.kinds import AsyncReader
 from pdsclient.transfer.progress import TransferProgress, TransferState
+from pdsclient.transfer.report import TreeItem, TreeReport
+from pdsclient.transfer.stream import ContentStream
+from pdsclient.transfer.targets import AsyncWriter
+from pdsclient.transfer.tree_filters import TreeEntry
+from pdsclient.transfer.upload import UploadCheckpoint
 
 __all__ = [
+    "AsyncReader",
+    "AsyncWriter",
+    "ContentStream",
     "Transfer",
     "TransferEvent",
     "TransferProgress",
     "TransferState",
+    "TreeEntry",
+    "TreeItem",
+    "TreeReport",
+    "UploadCheckpoint",
     "rich_progress",
     "tqdm_progress",
 ]

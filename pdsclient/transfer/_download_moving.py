@@ -7,15 +7,26 @@ from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, TypeAlias
 
+from pdsclient._crc64 import is_fast
 from pdsclient.transfer.control import Control, Lane
 
-__all__ = ["Cut", "Pieces", "Write", "receive"]
+__all__ = ["Cut", "Pieces", "Write", "is_checked", "receive"]
 
 Pieces: TypeAlias = "list[bytes | memoryview]"
 Write: TypeAlias = Callable[[Pieces], Coroutine[Any, Any, None]]
 
 # So much is handed to a thread at a time: the way there and back costs a tenth of a millisecond.
 _BATCH: Final = 1 << 20
+# Pure Python computes ten megabytes of CRC-64 a second.
+_MOST_SLOWLY: Final = 1 << 20
+
+
+def is_checked(size: int | None) -> bool:
+    """Whether a content gets a checksum: it is short, or this Python computes fast.
+
+    Call it in a thread: the first time it looks for libraries.
+    """
+    return is_fast() or (size is not None and size <= _MOST_SLOWLY)
 
 
 class _Readable(Protocol):
@@ -42,6 +53,10 @@ class Cut:
         view = memoryview(piece)
         self._rest = view[most:]
         return view[:most]
+
+    def give_back(self, data: bytes) -> None:
+        """They are the next ones again, as they were before they were taken."""
+        self._rest = b"".join((data, self._rest))
 
 
 class _Behind:
@@ -101,7 +116,8 @@ async def receive(control: Control, lane: Lane, pieces: Cut, length: int, write:
                 await behind.put(batch)
                 batch, waiting = [], 0
             await control.passed(len(piece))
-        if batch:
-            await behind.put(batch)
         await behind.settle()
+        if batch:
+            # Nothing comes meanwhile, and most files are so small that this is all.
+            await write(batch)
     return came

@@ -5,31 +5,33 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pdsclient.errors import SERVER_ERROR, ContentChanged, ContentMismatch, DecodeError
+from pdsclient.errors import SERVER_ERROR, ContentChanged, ContentMismatch, DecodeError, PDSError
 from pdsclient.files._address import FileRef, address
-from pdsclient.models.content import GetDownloadUrlRequest
+from pdsclient.models.content import DownloadUrl, GetDownloadUrlRequest
 from pdsclient.resources.file import FileResource
-from pdsclient.storage import Answer, FreshUrl, Link
+from pdsclient.storage import Answer, FreshUrl, Link, Reading
 
 if TYPE_CHECKING:
     from pdsclient._core import Engine
 
-__all__ = ["Origin", "Told", "check_address", "in_drive"]
+__all__ = ["Origin", "Told", "check_address", "in_drive", "told_by"]
 
 # The service's own default (pds-service.md 11.1), said so that nobody has to guess.
 _LIFE_S: Final = 900
+# A range that is not there, a content that is not there (pds-service.md 3.6).
+_GONE: Final = frozenset({"InvalidRange", "NoSuchKey"})
 
 
 class Told(NamedTuple):
     """What the service says about a content when it says where it is.
 
     Attributes:
-        url: presigned.
+        fresh: its presigned URL.
         size: bytes, None if it does not say.
         crc64: its checksum as decimal text, None if it does not say.
     """
 
-    url: object
+    fresh: FreshUrl
     size: object
     crc64: object
 
@@ -59,10 +61,8 @@ class Origin:
 
     async def _renew(self) -> FreshUrl:
         told = await self._ask()
-        if told.url is None:
-            raise DecodeError("the service did not say where the content is", code=SERVER_ERROR)
         self._hold(told.size, told.crc64)
-        return FreshUrl(told.url, lives_s=_LIFE_S)
+        return told.fresh
 
     def check(self, answer: Answer) -> None:
         """Raise ContentChanged if this is the answer of another content."""
@@ -74,11 +74,33 @@ class Origin:
         crc64 = crc64 if isinstance(crc64, str) else None
         self.size = size if self.size is None else self.size
         self.crc64 = crc64 if self.crc64 is None else self.crc64
-        if size not in (None, self.size) or crc64 not in (None, self.crc64):
-            raise ContentChanged(
-                "the file in the drive was changed while it was read; begin anew to get it as it "
-                "is now"
-            )
+        if self.differs_from(size, crc64):
+            raise _changed()
+
+    def assume(self, size: int | None, crc64: str | None) -> None:
+        """Take this for what nobody told."""
+        self.size = size if self.size is None else self.size
+        self.crc64 = crc64 if self.crc64 is None else self.crc64
+
+    def differs_from(self, size: int | None, crc64: str | None) -> bool:
+        """Whether these, as far as they are known, are those of another content."""
+        return size not in (None, self.size) or crc64 not in (None, self.crc64)
+
+    async def measure(self, engine: Engine) -> None:
+        """Learn the size from the storage, by one byte of a range."""
+        async with Reading(engine, self.link, stop=1, check=self.check) as reading:
+            await reading.read()
+        if self.size is None:
+            raise DecodeError("nobody says how long the content is", code=SERVER_ERROR)
+
+    async def look_into(self, error: PDSError) -> None:
+        """Raise what is behind a refusal: that the content is another one now, or gone."""
+        if error.code not in _GONE:
+            return
+        told = await self._ask()
+        self._hold(told.size, told.crc64)
+        if error.code == "InvalidRange":
+            raise _changed() from error
 
     def compare(self, size: int, checksum: int | None) -> None:
         """Raise ContentMismatch if what came is not what the service has.
@@ -100,14 +122,23 @@ class Origin:
             )
 
 
+def _changed() -> ContentChanged:
+    return ContentChanged(
+        "the file in the drive was changed while it was read; begin anew to get it as it is now"
+    )
+
+
+def told_by(reply: DownloadUrl) -> Told:
+    """What a reply tells; DecodeError if there is no URL in it."""
+    return Told(FreshUrl(reply.url, lives_s=_LIFE_S), reply.size, reply.crc64_hash)
+
+
 def in_drive(engine: Engine, place: dict[str, Any], revision_id: str | None) -> Origin:
     """The content of a file, or of one of its revisions."""
 
     async def ask() -> Told:
-        told = await FileResource(engine).get_download_url(
-            **place, revision_id=revision_id, expire_sec=_LIFE_S
-        )
-        return Told(told.url, told.size, told.crc64_hash)
+        get_url = FileResource(engine).get_download_url
+        return told_by(await get_url(**place, revision_id=revision_id, expire_sec=_LIFE_S))
 
     return Origin(engine, ask)
 

@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Final, Self
 
 from pdsclient.errors import DeadlineExceeded, RateLimited, ServiceFailure, TransportError
 from pdsclient.transfer.disk import Disk
-from pdsclient.transfer.limits import Bandwidth, Lanes
+from pdsclient.transfer.limits import START, Bandwidth, Lanes
+from pdsclient.transfer.planning import PART_SIZE
 from pdsclient.transfer.progress import Meter
 
 if TYPE_CHECKING:
     from pdsclient._core import Engine
 
-__all__ = ["Control", "Lane"]
+__all__ = ["Control", "Lane", "Sending"]
 
 # Large enough that the loop has little to do for each byte, small enough for an even flow.
 _PIECE: Final = 1 << 18
+# With a bandwidth no more parts begin than it moves in this time: else all of them crawl side by
+# side, a pause takes as long as all of them, and a later run finds none that is finished.
+_SOON_S: Final = 2.0
 # What may mean that too much is under way at once.
 _OF_THE_LINE: Final = (TransportError, DeadlineExceeded, ServiceFailure, RateLimited)
 
@@ -58,6 +62,12 @@ class _Gate:
         self._changed()
 
 
+def _lanes_at_first(bandwidth: float | None) -> int:
+    if not isinstance(bandwidth, (int, float)):
+        return START
+    return max(1, min(START, int(bandwidth * _SOON_S / PART_SIZE)))
+
+
 class Control:
     """What the work of a transfer is given.
 
@@ -83,8 +93,8 @@ class Control:
         self.engine = engine.with_options({"deadline": None})
         self.context = engine.shared.context
         self.disk = Disk(self.context)
-        self.lanes = Lanes(concurrency, engine.shared.now)
         self.bandwidth = Bandwidth(bandwidth, self.context)
+        self.lanes = Lanes(concurrency, engine.shared.now, _lanes_at_first(bandwidth))
         self.checkpoint: object | None = None
         self.outcome = ""
         self.active: dict[str, Meter] = {}
@@ -132,20 +142,33 @@ class Control:
         self.meter.moved(count)
         await self.bandwidth.take(count)
 
-    def pieces(self, content: bytes) -> AsyncIterator[memoryview]:
-        """The content for the storage, at the bandwidth that is set, counted as it goes.
-
-        Begun again it takes back what it counted: the storage kept nothing of it.
-        """
-        return _Pieces(self, content)
+    def sending(self) -> Sending:
+        """Counts a part that goes out, at the bandwidth that is set."""
+        return Sending(self)
 
 
-class _Pieces:
-    """No generator, as nobody would close one that is left behind."""
+class Sending:
+    """A part that goes out, with all its attempts.
 
-    def __init__(self, control: Control, content: bytes) -> None:
+    No generator gives its pieces, as nobody would close one that is left behind.
+    """
+
+    def __init__(self, control: Control) -> None:
         self._control = control
+        self._left = memoryview(b"")
+        self._counted = 0
+
+    def pieces(self, content: bytes) -> AsyncIterator[memoryview]:
+        """The content for the storage; begun again it is counted anew."""
+        self.settle(0)
         self._left = memoryview(content)
+        return self
+
+    def settle(self, count: int) -> None:
+        """So many bytes have arrived, whatever went out."""
+        if count != self._counted:
+            self._control.meter.moved(count - self._counted)
+            self._counted = count
 
     def __aiter__(self) -> Self:
         return self
@@ -154,6 +177,7 @@ class _Pieces:
         if not self._left:
             raise StopAsyncIteration
         piece, self._left = self._left[:_PIECE], self._left[_PIECE:]
+        self._counted += len(piece)
         await self._control.passed(len(piece))
         return piece
 

@@ -22,13 +22,22 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 from attrs import frozen
 
 from pdsclient._disk import NO_FOLLOW, sync_directory
+from pdsclient.transfer.kinds import AnyPath
 
 if TYPE_CHECKING:
     from pdsclient.config import RuntimeContext
 
-__all__ = ["Disk", "FileStamp", "LocalFile", "OpenFile", "free_space", "is_there", "rename"]
+__all__ = [
+    "Disk",
+    "FileStamp",
+    "LocalFile",
+    "OpenFile",
+    "free_space",
+    "is_there",
+    "open_file",
+    "rename",
+]
 
-AnyPath: TypeAlias = "str | os.PathLike[str]"
 Data: TypeAlias = "bytes | bytearray | memoryview"
 Writer: TypeAlias = Callable[[int, Sequence[memoryview], int], int]
 T = TypeVar("T")
@@ -94,19 +103,19 @@ class Disk:
             args: its arguments.
             undo: is given the result if the caller was cancelled and so never gets it.
         """
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._executor, partial(function, *args))
-        cancelled: asyncio.CancelledError | None = None
-        while not future.done():
-            try:
-                await asyncio.wait([future])
-            except asyncio.CancelledError as error:
-                cancelled = error
+        future = self._begin(function, *args)
+        cancelled = await _ended(future)
         if cancelled is None:
             return future.result()
         if future.exception() is None and undo is not None:
-            undo(future.result())
+            undoing = self._begin(undo, future.result())
+            await _ended(undoing)
+            undoing.exception()  # it has no caller who could be told
         raise cancelled
+
+    def _begin(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._executor, partial(function, *args))
 
     async def open(
         self,
@@ -114,7 +123,6 @@ class Disk:
         *,
         write: bool = False,
         create: bool = False,
-        exclusive: bool = False,
         follow: bool = True,
     ) -> LocalFile:
         """An open file; ``close`` it, or use it in ``async with``.
@@ -123,27 +131,18 @@ class Disk:
             path: where it is.
             write: for reading and writing; the path must then not be a symbolic link.
             create: make it if it is missing, readable for its owner only.
-            exclusive: make it, and raise FileExistsError if it is there.
             follow: a symbolic link may be read through.
 
         Raises:
             OSError: it cannot be opened, or is not a regular file, or is to be written and has
                 another name (EMLINK), under which it would change as well.
         """
-        flags = _ALWAYS | (os.O_RDWR if write else os.O_RDONLY)
-        flags |= os.O_CREAT if create or exclusive else 0
-        flags |= os.O_EXCL if exclusive else 0
-        flags |= NO_FOLLOW if write or not follow else 0
-        made = await self.run(_open, self.fs, path, flags, undo=OpenFile.close)
-        return LocalFile(self, made)
+        opening = partial(open_file, self.fs, path, write=write, create=create, follow=follow)
+        return LocalFile(self, await self.run(opening, undo=OpenFile.close))
 
     async def stat(self, path: AnyPath, *, follow: bool = True) -> FileStamp:
         """What a path leads to; OSError if there is nothing."""
         return FileStamp.of(await self.run(self.fs.stat if follow else self.fs.lstat, path))
-
-    async def free_space(self, directory: AnyPath) -> int | None:
-        """Bytes that may be written there; None if the file system does not tell."""
-        return await self.run(free_space, self.fs, directory)
 
     async def replace(
         self, part: AnyPath, target: AnyPath, *, overwrite: bool = True, durable: bool = False
@@ -162,10 +161,6 @@ class Disk:
     async def remove(self, path: AnyPath) -> None:
         """Removes a file; one that is missing is no error."""
         await self.run(_remove, self.fs, path)
-
-    async def set_times(self, path: AnyPath, modified_ns: int) -> None:
-        """Sets when a file was changed and read, in nanoseconds since 1970."""
-        await self.run(partial(self.fs.utime, path, ns=(modified_ns, modified_ns)))
 
 
 class LocalFile:
@@ -319,10 +314,27 @@ class OpenFile:
             return int(self._fs.write(descriptor, views[0]))
 
 
+async def _ended(future: asyncio.Future[Any]) -> asyncio.CancelledError | None:
+    """Returns when it has ended; whoever was cancelled meanwhile gets the error then."""
+    cancelled = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled
+
+
 # ------------------------------------------------------------------ what runs in a thread
 
 
-def _open(fs: Any, path: AnyPath, flags: int) -> OpenFile:
+def open_file(
+    fs: Any, path: AnyPath, *, write: bool = False, create: bool = False, follow: bool = True
+) -> OpenFile:
+    """As ``open`` of ``Disk``."""
+    flags = _ALWAYS | (os.O_RDWR if write else os.O_RDONLY)
+    flags |= os.O_CREAT if create else 0
+    flags |= NO_FOLLOW if write or not follow else 0
     descriptor = fs.open(path, flags, _PRIVATE)
     try:
         _check_regular(fs.fstat(descriptor), path, writes=bool(flags & os.O_RDWR))
@@ -342,7 +354,7 @@ def _check_regular(found: os.stat_result, path: AnyPath, *, writes: bool) -> Non
 
 
 def free_space(fs: Any, directory: AnyPath) -> int | None:
-    """As that of ``Disk``."""
+    """Bytes that may be written there; None if the file system does not tell."""
     if not hasattr(fs, "statvfs"):
         return shutil.disk_usage(directory).free if fs is os else None
     found = fs.statvfs(directory)

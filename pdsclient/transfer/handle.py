@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Final, Generic, Literal, NoReturn, Self, TypeAlias, TypeVar, overload
 
@@ -46,8 +47,8 @@ class Transfer(Generic[T]):
         )
         self._state: TransferState = "waiting"
         self._told_at = 0.0
+        self._is_wanted = False
         self._task: asyncio.Task[T] | None = None
-        control.changed, control.told = self._look, self._tell
 
     # -------------------------------------------------------------------- running
 
@@ -58,9 +59,12 @@ class Transfer(Generic[T]):
             ClientClosed: the client is closed.
             WrongEventLoop: the client is in use in another loop.
         """
+        self._is_wanted = True
         if self._task is None:
             shared = self._control.engine.shared
             shared.check_usable()
+            # Not before: one that is dropped without having begun should go at once, and say so.
+            self._control.changed, self._control.told = self._look, self._tell
             self._task = asyncio.get_running_loop().create_task(self._run(), name=repr(self))
             self._task.add_done_callback(self._settle)
             shared.own(self._task)
@@ -168,6 +172,10 @@ class Transfer(Generic[T]):
     def off(self, event: TransferEvent, listener: Callable[..., object]) -> None:
         """Removes a listener from an event; one that is not registered is no error."""
         self._events.off(event, listener)
+
+    def __del__(self) -> None:
+        if not self._is_wanted:
+            warnings.warn(f"{self!r} was never awaited", RuntimeWarning, stacklevel=2, source=self)
 
     def __repr__(self) -> str:
         return f"<Transfer {shown(self._label)}: {self._state}>"

@@ -28,7 +28,7 @@ __all__ = ["MOST_SLOWLY", "Digests", "HashContexts", "combine_crc64", "contexts_
 Data: TypeAlias = "bytes | bytearray | memoryview"
 
 MOST_SLOWLY: Final = 1 << 20
-"""Bytes whose hash states Python computes itself, in about a second."""
+"""Bytes whose hash states Python computes itself, in a few seconds."""
 
 # SHA_CTX of OpenSSL has 96 bytes and SHA256_CTX 112; another library may need more.
 _CONTEXT_WORDS: Final = 64

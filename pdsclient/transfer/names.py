@@ -32,11 +32,12 @@ _TRAILING: Final = re.compile("[. ]+$|^$")
 _DEVICE: Final = re.compile(
     "(?:CON|PRN|AUX|NUL|CONIN\\$|CONOUT\\$|(?:COM|LPT)[0-9¹²³]) *(?:\\..*)?", re.IGNORECASE
 )
+_PART: Final = ".part"
 _STAND_IN: Final = "_"
 _MARK: Final = "~"
 _MARK_DIGITS: Final = 8
-# What is longer is no extension, but a dot in a sentence.
-_LONGEST_EXTENSION: Final = 20
+# What is longer is no extension, but a dot in a sentence; a name that begins with a dot has none.
+_EXTENSION: Final = re.compile(r"(?<!^)\.[^\W_]{1,16}\Z")
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -77,20 +78,21 @@ def distinct_names(files: Sequence[Named], *, windows: bool = os.name == "nt") -
 
     Of those that would be equal the oldest keeps its name and the others get some digits of a
     hash of their ``file_id``; so the names do not depend on the order of the files, and a file
-    that comes later leaves the others theirs.
+    that comes later leaves the others theirs. The digits are also for ``x.part`` beside ``x``, as
+    it is there that a download of ``x`` begins.
 
     Args:
         files: the files and folders, each with ``name``, ``file_id`` and ``created_at``.
         windows: as for ``safe_name``.
     """
     names = [safe_name(file.name or "", windows=windows) for file in files]
-    taken: set[str] = set()
+    keys = [_key(name) for name in names]
+    taken = {key + _PART for key in keys}
     in_the_way: list[int] = []
     for at in sorted(range(len(files)), key=lambda at: _age(files[at])):
-        key = _key(names[at])
-        if key in taken:
+        if keys[at] in taken:
             in_the_way.append(at)
-        taken.add(key)
+        taken.add(keys[at])
     for at in in_the_way:
         names[at] = _free(names[at], files[at].file_id or "", taken)
     return names
@@ -101,7 +103,7 @@ def _age(file: Named) -> tuple[datetime, str]:
 
 
 def _free(name: str, file_id: str, taken: set[str]) -> str:
-    """The name with a mark that nobody has, as only two of four thousand million would."""
+    """The name with a mark that makes it one that nobody has."""
     made, seed = _marked(name, file_id), file_id
     while _key(made) in taken:
         seed += _MARK
@@ -118,9 +120,7 @@ def _key(name: str) -> str:
 def _marked(name: str, seed: str) -> str:
     """The name with digits that follow from the seed, in front of its extension; cut if need be."""
     digits = hashlib.sha256(seed.encode(errors="surrogatepass")).hexdigest()[:_MARK_DIGITS]
-    stem, extension = os.path.splitext(name)
-    if len(extension.encode()) > _LONGEST_EXTENSION:
-        stem, extension = name, ""
-    end = f"{_MARK}{digits}{extension}"
-    kept = stem.encode()[: LONGEST - len(end.encode())]
-    return kept.decode(errors="ignore") + end
+    extension = _EXTENSION.search(name)
+    end = f"{_MARK}{digits}{extension[0] if extension else ''}"
+    stem = name[: extension.start()] if extension else name
+    return stem.encode()[: LONGEST - len(end.encode())].decode(errors="ignore") + end

@@ -19,6 +19,7 @@ from pdsclient.transfer.hashing import combine_crc64
 __all__ = [
     "MOST_PARTS",
     "PART_SIZE",
+    "SMALLEST",
     "Action",
     "GrowingParts",
     "Part",
@@ -199,7 +200,6 @@ class Ranges:
 class Action(Enum):
     """What to do after a part was refused."""
 
-    DONE_ALREADY = "the part is there; the list of parts knows its ETag"
     LIST_PARTS = "go on where the service is"
     LOOK_AT_FILE = "the upload is no more: see whether the file is whole"
     IN_ORDER = "send parts one after the other"
@@ -208,7 +208,6 @@ class Action(Enum):
 
 # By code, from the storage and from the service (pds-service.md 3.6, 10.4 and 10.5).
 _ACTIONS: Final = {
-    "PartAlreadyExist": Action.DONE_ALREADY,
     "PartNotSequential": Action.LIST_PARTS,
     "NoSuchUpload": Action.LOOK_AT_FILE,
     "NotFound.UploadId": Action.LOOK_AT_FILE,

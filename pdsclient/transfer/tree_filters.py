@@ -50,7 +50,8 @@ class Filters:
     Args:
         include: patterns, one of which a file has to match; None takes all.
         exclude: patterns of files and folders that are left, whatever ``include`` says.
-        filter: called for what is left then; false leaves the entry, and all that is in a folder.
+        filter: called in the event loop, for what is left then; false leaves the entry, and all
+            that is in a folder.
 
     Attributes:
         selects: only some files are taken, so folders may turn out to be of no use.
@@ -115,8 +116,8 @@ _TOKEN = re.compile(r"\*+|\?|\[(!?)(\]?[^\]/]*)\]|.", re.DOTALL)
 
 
 def _name(name: str) -> str:
-    """The expression for one name."""
-    return "".join(map(_token, _TOKEN.finditer(name)))
+    """The expression for one name, which is not empty."""
+    return "(?=[^/])" + "".join(map(_token, _TOKEN.finditer(name)))
 
 
 def _token(found: re.Match[str]) -> str:

@@ -45,7 +45,7 @@ _alive: weakref.WeakSet[Transport] = weakref.WeakSet()
 class Home:
     """A session and its slots, bound to the event loop they were made in."""
 
-    __slots__ = ("get", "guard", "loop", "post", "session", "slots", "watchdog")
+    __slots__ = ("get", "guard", "loop", "moving", "post", "session", "slots", "watchdog")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession, slots: int
@@ -56,6 +56,8 @@ class Home:
         self.get = session.get
         self.slots = Slots(slots)
         self.watchdog = Watchdog(loop)
+        # Contents that come in; closing a session leaves whoever reads one waiting.
+        self.moving: set[DataExchange] = set()
         self.guard: AsyncGenerator[None, None] | None = None
 
 
@@ -267,6 +269,8 @@ class Transport:
             if self._home is home:
                 self._home = None
             home.watchdog.close()
+            for exchange in home.moving:
+                exchange.break_off()
             if home.session is not self._borrowed:
                 await home.session.close()
 

@@ -117,7 +117,11 @@ class DataExchange:
         except BaseException:
             self._home.slots.give()
             raise
+        finally:
+            # It knows us: without the circle a part's memory is free when the part is sent.
+            del self._body
         self.status, self.headers = self._response.status, self._response.headers
+        self._home.moving.add(self)
         return self
 
     async def __aexit__(
@@ -126,6 +130,7 @@ class DataExchange:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._home.moving.discard(self)
         # A connection serves again only after a whole exchange. A refusal may have come while
         # the body was still on its way.
         if self.status < 300 and self._response.content.at_eof():
@@ -169,6 +174,10 @@ class DataExchange:
             if length > most:
                 raise DecodeError(f"the content is longer than {most:,} bytes", code=SERVER_ERROR)
         return b"".join(parts)
+
+    def break_off(self) -> None:
+        """The connections are closed: nothing comes any more, and whoever waits for it is told."""
+        self._response.content.set_exception(aiohttp.ClientConnectionError("it was closed"))
 
     async def _limited(self, step: Awaitable[T]) -> T:
         """What the step gives, within the time limit and with our errors for aiohttp's."""

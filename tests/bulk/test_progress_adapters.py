@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pdsclient.bulk.progress import Meter, Show, rich_progress, tqdm_progress
+from pdsclient._bars import Show
+from pdsclient.bulk.progress import Meter, rich_progress, tqdm_progress
 from pdsclient.errors import InvalidRequest
 
 

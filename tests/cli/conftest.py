@@ -7,10 +7,10 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import pytest
 
@@ -41,15 +41,17 @@ class Outcome(NamedTuple):
     err: str
 
 
+T = TypeVar("T")
 Cli = Callable[..., Outcome]
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture(autouse=True)
-def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs these tests may have a domain of their own."""
+def _no_variables(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any) -> None:
+    """Whoever runs these tests may have a domain of their own, and uploads to go on with."""
     for name in [name for name in os.environ if name.startswith("PDS_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
 
 
 @pytest.fixture
@@ -154,10 +156,17 @@ class Domain:
         """The options that name it."""
         return "--endpoint", self.emulator.api_endpoint, "--token-file", self.token_file
 
-    def add_files(self, rows: Iterable[dict[str, object]]) -> None:
-        """Add files to the drive."""
-        adding = self.emulator.add_files(list(rows))
-        asyncio.run_coroutine_threadsafe(adding, self._loop).result()
+    def run(self, job: Coroutine[Any, Any, T]) -> T:
+        """The outcome of a coroutine of the emulator, run where it lives."""
+        return asyncio.run_coroutine_threadsafe(job, self._loop).result()
+
+    def add_files(self, rows: Iterable[dict[str, object]]) -> list[str]:
+        """Add files to the drive; their ids."""
+        return self.run(self.emulator.add_files(list(rows)))
+
+    def read(self, file_id: str) -> bytes:
+        """The content of a file."""
+        return self.run(self.emulator.read_file(file_id))
 
     def _serve(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:

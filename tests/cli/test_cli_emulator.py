@@ -16,6 +16,8 @@ from urllib.request import Request, urlopen
 import jwt
 import pytest
 
+from pdsclient.errors import InvalidRequest
+
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
@@ -116,3 +118,17 @@ def test_empty_names_are_refused(cli: Any, name: str) -> None:
     outcome = cli("emulator", f"--{name}", "")
     assert outcome.status == 2
     assert "must not be empty" in outcome.err
+
+
+def test_the_line_is_as_the_options_say(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Milliseconds and bytes per second reach the emulator."""
+    given: dict[str, Any] = {}
+
+    def made(_: Path | None, **options: Any) -> None:
+        given.update(options)
+        raise InvalidRequest("enough")
+
+    monkeypatch.setattr("pdsclient.emulator.Emulator", made)
+    outcome = cli("emulator", "--latency", 20, "--bandwidth", 5000, "--line", 9000)
+    assert (outcome.status, "enough" in outcome.err) == (2, True)
+    assert (given["latency_s"], given["bandwidth_bps"], given["line_bps"]) == (0.02, 5000, 9000)

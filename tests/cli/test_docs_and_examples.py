@@ -24,6 +24,8 @@ from pdsclient.bulk import Progress
 from pdsclient.emulator import Emulator, Fault, Settings
 from pdsclient.emulator.roles import ROLES
 from pdsclient.query import FILE_FIELDS, Kind
+from pdsclient.transfer import TransferProgress, TreeItem, TreeReport
+from pdsclient.transferring import Transferring
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -76,6 +78,7 @@ async def test_block_runs(
     monkeypatch.setenv("PDS_API_ENDPOINT", emulator.api_endpoint)
     monkeypatch.setenv("PDS_ACCESS_TOKEN", token.access_token)
     lay_down_key(emulator)
+    lay_down_contents()
 
     async def token_function() -> Any:
         return emulator.issue_token()
@@ -106,6 +109,17 @@ def lay_down_key(emulator: Emulator) -> None:
     path = Path("key.pem")
     path.touch(mode=0o600)
     path.write_text(emulator.private_key_pem)
+
+
+def lay_down_contents() -> None:
+    """The files that documents upload, by the names that they use."""
+    Path("video.mp4").touch()
+    os.truncate("video.mp4", 20_000_000)
+    for name in ("notes.txt", *(f"{2024 + n % 2}/photo-{n}.jpg" for n in range(11))):
+        path = Path("photos", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.truncate(path, 100_000)
 
 
 async def ask_service(app: web.Application | None) -> None:
@@ -225,6 +239,21 @@ def test_progress_and_arguments_of_bulk_search_are_explained() -> None:
     text = (ROOT / "docs/bulk.md").read_text(encoding="utf-8")
     arguments = inspect.signature(AsyncPDSClient.bulk_search).parameters.keys()
     assert arguments - {"self", "jobs", "defaults"} <= set(re.findall(r"`(\w+)", text))
+
+
+def test_progress_report_and_arguments_of_transfers_are_explained() -> None:
+    """docs/transfers.md has each field of snapshots and reports, and speaks of each argument."""
+    text = (ROOT / "docs/transfers.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", text))))
+    snapshot = {one.name for one in attrs.fields(TransferProgress)}
+    report = {one.name for one in (*attrs.fields(TreeReport), *attrs.fields(TreeItem))}
+    public = [name for name in vars(Transferring) if not name.startswith("_")]
+    arguments = {
+        argument
+        for name in public
+        for argument in inspect.signature(getattr(AsyncPDSClient, name)).parameters
+    }
+    assert not {*snapshot, *report, *public, *arguments} - {"self"} - told
 
 
 SEED_CONTEXT = (

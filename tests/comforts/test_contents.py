@@ -170,11 +170,11 @@ class TestTrouble:
         """Neither in the message nor in what hangs on the error, nor in a log."""
         secret = "a+secret/signature="
         told = f"<StringToSign>{secret} {SIGNED}</StringToSign>"
-        body = f"<Error><Code>AccessDenied</Code><Message>expired</Message>{told}</Error>"
+        body = f"<Error><Code>AccessDenied</Code><Message>denied</Message>{told}</Error>"
         store.answers = [web.Response(status=403, text=body, content_type="application/xml")]
         with (
             caplog.at_level(logging.DEBUG),
-            pytest.raises(PermissionDenied, match="expired") as caught,
+            pytest.raises(PermissionDenied, match="denied") as caught,
         ):
             await client.save_file_content(b"abc", name="n", drive_id="1")
         error = caught.value

@@ -204,3 +204,28 @@ async def test_no_error_shows_the_url(client, transport, where):
     assert "secret-signature" not in "".join(str(frame.locals) for frame in ours)
     assert "secret-signature" not in f"{caught.value} {caught.value.stack} {caught.value.req_opt}"
     assert "secret-signature" not in repr(transport.exchange("GET", where + SIGNED))
+
+
+async def test_closing_the_client_ends_a_reading(service, make_client, url):
+    """Whoever waits for the next piece in another task is told at once, time limit or none."""
+    client = make_client()
+    begun = asyncio.Event()
+
+    async def stops(request):
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        await answer.write(b"begun")
+        await asyncio.Event().wait()
+
+    async def read():
+        async with client._engine.shared.transport.exchange("GET", url) as data:
+            begun.set()
+            while True:
+                await data.read()
+
+    service.data = stops
+    reading = asyncio.create_task(read())
+    await begun.wait()
+    await client.aclose()
+    with pytest.raises(OutcomeUnknown, match="it was closed"):
+        await reading

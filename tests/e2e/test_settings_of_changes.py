@@ -76,6 +76,15 @@ async def upload_flow(world: Any, chosen: Settings) -> None:
     assert await world.client.get_file_content(newer) == b"newer"
 
 
+async def parallel_flow(world: Any, chosen: Settings) -> None:
+    """Parts side by side, or in order where the service does not take that."""
+    content = bytes(range(256)) * 1000
+    upload = {"parallel": True, "rapid_upload": False, "part_size": 102_400}
+    file = await world.client.upload(content, name="in parts", **upload, **world.drive)
+    assert (file.size, file.content_hash_name) == (len(content), chosen.data_hash_name)
+    assert await world.emulator.read_file(file.file_id) == content
+
+
 async def put(url: str, content: bytes) -> None:
     """Upload a part."""
     async with (
@@ -233,6 +242,7 @@ FLOWS: dict[Flow, set[str]] = {
         "parallel_upload", "data_hash_name", "smallest_part", "upload_life_s",
         "upload_url_life_s", "wrong_crc64", "revisions", "name_lag_s",
     },
+    parallel_flow: {"parallel_upload", "parallel_rules", "data_hash_name"},
     quota_flow: {"quota_status"},
     name_flow: NAMES,
     batch_flow: {"batch_order", "batch_answers", "batch_throttle"},

@@ -146,6 +146,15 @@ async def test_a_byte_of_a_download_is_corrupted_on_its_way(api):
     assert (await get(api, url)).body == CONTENT
 
 
+async def test_what_was_corrupted_may_not_be_told(api):
+    """No checksum is in the reply, up or down."""
+    made, url = await begin(api, parts=1), await url_of(api)
+    api.emulator.faults.add("/data", Fault.corrupt(silent=True), times=2)
+    for got in (await put(api, made, 1), await get(api, url)):
+        assert got.status == 200
+        assert "x-oss-hash-crc64ecma" not in got.headers
+
+
 async def test_headers_of_a_reply_can_be_wrong(api):
     """The request is processed; the given headers take the place of its own."""
     url = await url_of(api)
@@ -218,13 +227,12 @@ async def seconds(work):
 
 
 async def test_each_connection_has_its_bandwidth_in_both_directions(api):
-    """Two of them take as long as one."""
-    made, url = await begin(api), await url_of(api)
+    """Six of them take as long as one, not as long as six."""
+    made, url = await begin(api, parts=6), await url_of(api)
     api.emulator.bandwidth_bps = len(CONTENT) / 0.1
-    assert 0.04 < await seconds(put(api, made, 1)) < 0.3
-    both = asyncio.gather(put(api, made, 2), put(api, made, 3))
-    assert 0.04 < await seconds(both) < 0.3
-    assert 0.04 < await seconds(asyncio.gather(get(api, url), get(api, url))) < 0.3
+    up = [put(api, made, number) for number in range(1, 7)]
+    assert 0.08 < await seconds(asyncio.gather(*up)) < 0.5
+    assert 0.08 < await seconds(asyncio.gather(*(get(api, url) for _ in up))) < 0.5
 
 
 async def test_all_connections_share_a_line(run):
@@ -232,10 +240,9 @@ async def test_all_connections_share_a_line(run):
     async with run(line_bps=len(CONTENT) / 0.05) as api:
         made, url = await begin(api), await url_of(api)
         both = asyncio.gather(put(api, made, 1), get(api, url))
-        assert 0.05 < await seconds(both) < 0.4
+        assert await seconds(both) > 0.08
         await api.control("line", line_bps=1e9)
         assert api.emulator.line_bps == 1e9
-        assert await seconds(put(api, made, 2)) < 0.1
         api.emulator.reset()
         assert api.emulator.line_bps == len(CONTENT) / 0.05
 

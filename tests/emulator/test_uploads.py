@@ -634,6 +634,43 @@ async def test_parts_without_a_state_are_taken_too(api):
     assert done.data["content_hash"] == sha1(b"".join(parts))
 
 
+async def test_parallel_parts_may_have_to_keep_to_the_rules(run):
+    """By a switch: one size for all but the last, and a state with each but the first."""
+    async with run(settings=Settings(parallel_rules="strict")) as api:
+        equal = [os.urandom(640), os.urandom(640), os.urandom(100)]
+        assert (await parallel(api, equal, states(equal), (2, 0, 1))).status == 200
+        for parts in ([*equal[:2], os.urandom(641)], [equal[0], os.urandom(128), equal[2]]):
+            got = await parallel(api, parts, states(parts), (0, 1, 2))
+            assert (got.status, got.code) == (400, "InvalidParameter.PartInfoList")
+        got = await upload(api, "a", *equal, parallel_upload=True)
+        assert (got.status, got.code) == (400, "InvalidParameter.PartInfoList")
+
+
+async def test_the_room_of_a_drive_counts_at_the_end_too(api):
+    """Where the size was not said at the beginning; the upload is still there."""
+    await api.emulator.put_drive("1", owner="superadmin", total_size=5)
+    made = (await create(api)).data
+    await put(api, made["part_info_list"][0]["upload_url"], b"123456")
+    got = await complete(api, made)
+    assert (got.status, got.code) == (400, "QuotaExhausted.Drive")
+    await api.emulator.put_drive("1", owner="superadmin", total_size=6)
+    assert (await complete(api, made)).data["size"] == 6
+
+
+async def test_a_drive_is_closed_again_to_a_user(api):
+    """403 in the middle of an upload."""
+    token = api.emulator.issue_token(user_id="anna").access_token
+    await api.emulator.grant("1", "anna")
+    data = {"drive_id": "1", "parent_file_id": "root", "name": "a", "type": "file"}
+    made = (await api.post("/file/create", data, token=token)).data
+    await put(api, made["part_info_list"][0]["upload_url"], SMALL)
+    await api.emulator.withdraw("1", "anna")
+    ids = {"drive_id": "1", "file_id": made["file_id"], "upload_id": made["upload_id"]}
+    assert (await api.post("/file/complete", ids, token=token)).status == 403
+    await api.emulator.grant("1", "anna")
+    assert (await api.post("/file/complete", ids, token=token)).status == 200
+
+
 async def test_parallel_mode_may_be_refused(run):
     """By a switch: clients fall back to serial mode."""
     async with run(settings=Settings(parallel_upload="refused")) as api:
@@ -650,6 +687,18 @@ async def test_a_domain_may_hash_with_sha256(run):
         assert (file["content_hash"], file["content_hash_name"]) == (digest, "sha256")
         got = await create(api, "b", size=3, content_hash=digest, content_hash_name="sha256")
         assert got.data["rapid_upload"] is True
+
+
+async def test_a_content_gets_the_hash_that_the_domain_asks_for_later(api):
+    """Only what is needed is computed; the same bytes sent again have the other hash as well."""
+    assert (await upload(api, "a", SMALL)).data["content_hash_name"] == "sha1"
+    digest = hashlib.sha256(SMALL).hexdigest().upper()
+    by_sha256 = {"size": 3, "content_hash": digest, "content_hash_name": "sha256"}
+    assert (await create(api, "b", **by_sha256)).data["rapid_upload"] is False
+    api.emulator.settings = Settings(data_hash_name="sha256")
+    again = (await upload(api, "c", SMALL)).data
+    assert (again["content_hash"], again["content_hash_name"]) == (digest, "sha256")
+    assert (await create(api, "d", **by_sha256)).data["rapid_upload"] is True
 
 
 # ---- the life of an upload

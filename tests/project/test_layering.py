@@ -35,6 +35,8 @@ LAYERS: dict[str, set[str]] = {
     },
     "1 protocol": {"_policy", "_protocol"},
     "2 I/O": {
+        "_bars",
+        "_checkpoint_file",
         "_disk",
         "_slots",
         "_watchdog",

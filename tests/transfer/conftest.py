@@ -11,15 +11,18 @@ import gc
 import os
 import random
 import re
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs, quote
 
 import pytest
 
 from pdsclient import AsyncPDSClient
+from pdsclient.emulator import Fault
 from pdsclient.models import File
 
 Start = Callable[..., AbstractAsyncContextManager["Ground"]]
@@ -138,11 +141,16 @@ def start(start_world: Any) -> Start:
     @asynccontextmanager
     async def start(**options: Any) -> AsyncIterator[Ground]:
         before = _open_files()
-        async with start_world(**options) as world:
-            yield Ground(world)
-        # Sockets close one turn of the loop after their transports.
-        await asyncio.sleep(0)
-        gc.collect()
+        # A collection takes most of its time for what was there before.
+        gc.freeze()
+        try:
+            async with start_world(**options) as world:
+                yield Ground(world)
+            # Sockets close one turn of the loop after their transports.
+            await asyncio.sleep(0)
+            gc.collect()
+        finally:
+            gc.unfreeze()
         left = _open_files() - before
         assert not left, "a file or a connection is left open"
 
@@ -154,6 +162,14 @@ async def ground(start: Start) -> AsyncIterator[Ground]:
     """Ground on which nothing is out of the ordinary."""
     async with start() as ground:
         yield ground
+
+
+@pytest.fixture
+async def nowhere() -> AsyncIterator[AsyncPDSClient]:
+    """A client of a service that nobody runs: it may be called, and nothing may be sent."""
+    token = {"access_token": "of-nobody"}
+    async with AsyncPDSClient(api_endpoint="http://127.0.0.1:1", token_info=token) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
@@ -187,6 +203,57 @@ def files_in() -> Callable[[Path], dict[str, int]]:
         return {path.relative_to(folder).as_posix(): path.lstat().st_size for path in paths}
 
     return files_in
+
+
+class Meanwhile(Fault):
+    """Something happens while a request is under way, which is then answered as it should be.
+
+    Args:
+        happen: what happens.
+        after: it happens when the request has been processed, and not before.
+    """
+
+    def __init__(self, happen: Callable[[], Awaitable[object]], *, after: bool = False) -> None:
+        self._happen = happen
+        self._after = after
+
+    async def play(self, exchange: Any) -> Any:
+        if not self._after:
+            await self._happen()
+        reply = await exchange.process()
+        if self._after:
+            await self._happen()
+        return await exchange.send(reply)
+
+
+@pytest.fixture
+def meanwhile() -> Callable[..., Fault]:
+    """Makes faults: an async function is called while a request is under way."""
+    return Meanwhile
+
+
+@pytest.fixture
+def shows_no_secret(ground: Ground, caplog: pytest.LogCaptureFixture) -> Callable[..., None]:
+    """Checks what an error and other objects show, and the log, for all tokens and signatures."""
+    caplog.set_level(0)
+
+    def check(error: BaseException, *others: object) -> None:
+        text = "".join([*traceback.format_exception(error), caplog.text])
+        for name in ("stack", "body", "req_opt", "args"):
+            text += repr(getattr(error, name, None))
+        text += "".join(f"{one!r} {one}" for one in others)
+        for secret in _secrets(ground.emulator.requests):
+            assert secret not in text, "a secret is shown"
+
+    return check
+
+
+def _secrets(requests: Any) -> set[str]:
+    """The tokens and signatures that were sent, and how they look in a text."""
+    tokens = {one.access_token for one in requests if one.access_token}
+    queries = [parse_qs(one.query) for one in requests.of("/data")]
+    signatures = {text for query in queries for text in query.get("Signature", [])}
+    return tokens | signatures | {quote(one, safe="") for one in signatures}
 
 
 class RawRequest(NamedTuple):

@@ -244,12 +244,15 @@ async def test_the_bandwidth_is_kept_and_parts_sent_again_are_taken_back(client,
     control = Control(client._engine, concurrency=1, bandwidth=1_000_000)
     began = time.now
     content = bytes(1_000_000)
+    sending = control.sending()
     for _ in range(2):
-        sent = [bytes(piece) async for piece in control.pieces(content)]
+        sent = [bytes(piece) async for piece in sending.pieces(content)]
         assert b"".join(sent) == content
-        control.meter.moved(-len(content))
+        assert control.meter.bytes_done == len(content)
     assert time.now - began == pytest.approx(2, abs=0.2)
-    assert control.meter.bytes_done == 0
+    for arrived in (len(content), 0):
+        sending.settle(arrived)
+        assert control.meter.bytes_done == arrived
 
 
 async def test_trouble_of_the_line_makes_fewer_lanes(client):
@@ -289,3 +292,21 @@ async def test_the_handle_shows_itself_in_a_line(client, time):
         pickle.dumps(moving)
     await moving
     assert str(moving.progress) == "20 B, 10 B/s, done, took 2.0 s"
+
+
+async def test_one_that_is_never_begun_warns(client, time):
+    """As a coroutine does; without it a forgotten ``await`` would go unnoticed."""
+    moving = transfer(client, Parts(1, time))
+    with pytest.warns(RuntimeWarning, match=r"<Transfer upload of x: waiting> was never awaited"):
+        del moving
+    with pytest.raises(InvalidRequest, match="concurrency"):
+        transfer(client, Parts(1, time), concurrency=0)
+
+
+async def test_with_a_bandwidth_few_parts_begin_at_once(client, time):
+    """So that some of them are finished when it is paused or cut."""
+    limits = {
+        bandwidth: Control(client._engine, concurrency=16, bandwidth=bandwidth).lanes.limit
+        for bandwidth in (1, 1e6, 1e7, 1e8, None)
+    }
+    assert limits == {1: 1, 1e6: 1, 1e7: 2, 1e8: 8, None: 8}

@@ -11,14 +11,13 @@ from rich.console import Console
 
 from pdsclient.errors import InvalidRequest
 from pdsclient.transfer import TransferState, rich_progress, tqdm_progress
-from pdsclient.transfer.bars import ProgressBar
 from pdsclient.transfer.progress import Meter
 
 
 class Run:
     """A transfer of one file that is only counted."""
 
-    def __init__(self, bar: ProgressBar) -> None:
+    def __init__(self, bar: Any) -> None:
         self._now = 0.0
         self.meter = Meter(lambda: self._now)
         self.meter.expect(files=1)

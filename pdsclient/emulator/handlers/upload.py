@@ -22,6 +22,7 @@ from pdsclient.emulator.handlers.parts import (
     part_urls,
     read_parts,
 )
+from pdsclient.emulator.handlers.work import check_quota
 from pdsclient.emulator.hashing import Running
 from pdsclient.emulator.params import Params
 from pdsclient.emulator.replies import (
@@ -180,6 +181,8 @@ def _completable(
     _, row, upload = session.find(call)
     parts = session.parts(call, row, upload)
     _check_parts(call, parts, etags)
+    if upload.is_parallel and call.settings.parallel_rules == "strict":
+        _check_strictly(parts)
     size = sum(part.size for part in parts)
     if upload.data["size"] not in (None, size):
         raise not_match("size")
@@ -203,6 +206,15 @@ def _check_parts(call: Call, parts: list[Part], etags: dict[int, str | None]) ->
         )
 
 
+def _check_strictly(parts: list[Part]) -> None:
+    """What clients are told to keep to in parallel mode (pds-service.md 10.4)."""
+    sizes = [part.size for part in parts]
+    if len(set(sizes[:-1])) > 1 or sizes[-1] > sizes[0]:
+        raise invalid("part_info_list", "all parts but the last should be of one size")
+    if any(part.state is None for part in parts[1:]):
+        raise invalid("part_info_list", "a part has no parallel_sha1_ctx")
+
+
 def _complete(
     call: Call, session: Session, parts: list[Part], running: Running, crc64: str | None, look: Look
 ) -> Reply:
@@ -211,6 +223,7 @@ def _complete(
         settings = call.settings
         if call.store.parts(upload) != parts:
             raise conflict("upload_id", "A part has arrived meanwhile.")
+        check_quota(call, place, running.size)
         wanted = upload.data["content_hash"]
         if wanted is not None and running.hexdigest(upload.data["hash_name"]) != wanted.upper():
             raise not_match("content_hash")

@@ -194,6 +194,13 @@ class Drives(Records):
                 "INSERT OR IGNORE INTO drive_grant VALUES (?, ?)", (drive_id, user_id)
             )
 
+    def withdraw(self, drive_id: str, user_id: str) -> None:
+        """Take that back."""
+        with self._writing() as connection:
+            connection.execute(
+                "DELETE FROM drive_grant WHERE (drive_id, user_id) = (?, ?)", (drive_id, user_id)
+            )
+
     def may_access(self, user_id: str, drive_id: str) -> bool:
         """The user owns the drive, or was let in."""
         return bool(

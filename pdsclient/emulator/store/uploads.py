@@ -56,6 +56,11 @@ class Upload(NamedTuple):
         """Parts may come in any order."""
         return bool(self.data["parallel"])
 
+    @property
+    def hash_names(self) -> set[str]:
+        """The hashes that are needed at its end: contents are kept by their SHA-1."""
+        return {"sha1", self.data["hash_name"], self.data["domain_hash_name"]}
+
 
 class Part(NamedTuple):
     """A part that has arrived; ``name`` is its piece, ``state`` the hash state that came along."""
@@ -253,7 +258,7 @@ class Uploads(Revisions):
         with self._hashing:
             known = self._running.get(upload.upload_id)
         if known is None:
-            known = Running.start() if number == 1 else None
+            known = Running.start(upload.hash_names) if number == 1 else None
         return known.copy() if known is not None and len(known.etags) == number - 1 else None
 
     def remember(self, upload: Upload, running: Running) -> None:
@@ -268,8 +273,13 @@ class Uploads(Revisions):
         with self._hashing:
             running = self._running.pop(upload.upload_id, None)
         etags = [part.etag for part in parts]
-        if running is None or running.etags != etags[: len(running.etags)]:
-            running = Running.start()
+        names = upload.hash_names | _names_of_states(parts)
+        if (
+            running is None
+            or not names <= running.hashes.keys()
+            or running.etags != etags[: len(running.etags)]
+        ):
+            running = Running.start(names)
         for part in parts[len(running.etags) :]:
             self._hash(running, part)
         return running
@@ -303,12 +313,13 @@ class Uploads(Revisions):
                 )
 
     def _content_of(self, upload: Upload, parts: Sequence[Part], running: Running) -> Stored:
-        sha1 = running.hexdigest("sha1")
+        sha1, sha256 = running.hexdigest("sha1"), running.hexdigest("sha256")
+        assert sha1 is not None, "it is among every upload's hashes"
         known = self.stored("sha1", sha1)
         if known is not None:
-            return known
+            return self._with_sha256(known, sha256)
         origin = ORIGIN_OF_CONTENT + sha1
-        sha256, crc64 = running.hexdigest("sha256"), _crc64_of(parts)
+        crc64 = _crc64_of(parts)
         head = head_of(self._source(parts).read(0, HEAD_BYTES))
         self._writer.execute(
             "INSERT INTO content(key, size, sha256, crc64, head) VALUES (?, ?, ?, ?, ?)",
@@ -319,6 +330,13 @@ class Uploads(Revisions):
             (origin, upload.upload_id),
         )
         return _stored(origin, running.size, sha256, crc64)
+
+    def _with_sha256(self, known: Stored, sha256: str | None) -> Stored:
+        """A content that was kept before, perhaps when the domain had another hash."""
+        if sha256 is None or known.sha256 is not None:
+            return known
+        self._writer.execute("UPDATE content SET sha256 = ? WHERE key = ?", (sha256, known.origin))
+        return known._replace(sha256=sha256)
 
     def _source(self, parts: Sequence[Part]) -> Pieces:
         return Pieces([(self.blobs.path(part.name), part.size) for part in parts])
@@ -336,6 +354,10 @@ def _crc64_of(parts: Sequence[Part]) -> str | None:
             return None
         whole = combine(whole, int(part.crc64), part.size)
     return str(whole)
+
+
+def _names_of_states(parts: Sequence[Part]) -> set[str]:
+    return {HashState.decode(part.state).name for part in parts if part.state is not None}
 
 
 def states_are_true(parts: Sequence[Part], running: Running) -> bool:
