@@ -212,7 +212,9 @@ class Comforts:
             most: bytes at most (64 MiB); it is all held in memory.
 
         Raises:
-            DecodeError: there is more than ``most``, or something else than the service told.
+            DecodeError: there is more than ``most``.
+            ContentChanged: the file was changed while it was read.
+            ContentMismatch: what came is not what the service has.
         """
         from pdsclient.files.contents import get_file_content
 

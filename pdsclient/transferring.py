@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from pdsclient.comforts import Comforts
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pdsclient.models import File
     from pdsclient.models.upload import HashName
     from pdsclient.transfer import (
-        AsyncWriter,
         ContentStream,
         Transfer,
         TreeEntry,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
         AnySource,
         Compare,
         DownloadMode,
+        SupportsWrite,
         TreeMode,
         UploadMode,
     )
@@ -134,7 +134,7 @@ class Transferring(Comforts):
     def download(
         self,
         file: FileRef,
-        target: IO[bytes] | AsyncWriter,
+        target: SupportsWrite,
         *,
         drive_id: str | None = None,
         share_id: str | None = None,

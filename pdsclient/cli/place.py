@@ -32,6 +32,7 @@ __all__ = [
     "TokenFile",
     "connect",
     "opening",
+    "opening_domain",
 ]
 
 Directory: TypeAlias = Annotated[
@@ -89,15 +90,27 @@ def opening(
     directory: Path | None, endpoint: str | None, token_file: Path | None, drive: str | None
 ) -> Opening:
     """The place that the options name, not yet opened."""
-    if directory is not None and endpoint is None and token_file is None and drive is None:
+    if directory is None:
+        return opening_domain(endpoint, token_file, drive, instead="--dir PATH, or ")
+    if (endpoint, token_file, drive) == (None, None, None):
         return _directory(directory)
-    if directory is None and (
-        (endpoint is not None or has_endpoint(os.environ))
-        and (token_file is not None or has_credential(os.environ))
+    raise _nowhere("--dir PATH, or ")
+
+
+def opening_domain(
+    endpoint: str | None, token_file: Path | None, drive: str | None, *, instead: str = ""
+) -> Opening:
+    """The drive that the options or the environment name, not yet opened."""
+    if (endpoint is not None or has_endpoint(os.environ)) and (
+        token_file is not None or has_credential(os.environ)
     ):
         return _domain(endpoint, token_file, drive)
-    raise typer.BadParameter(
-        "say where: --dir PATH, or --endpoint URL with --token-file FILE (and --drive), "
+    raise _nowhere(instead)
+
+
+def _nowhere(instead: str) -> typer.BadParameter:
+    return typer.BadParameter(
+        f"say where: {instead}--endpoint URL with --token-file FILE (and --drive), "
         "or set PDS_API_ENDPOINT and PDS_TOKEN_FILE"
     )
 

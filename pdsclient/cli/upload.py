@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from pdsclient.cli.place import Drive, Endpoint, TokenFile, opening
+from pdsclient.cli.place import Drive, Endpoint, TokenFile, opening_domain
 from pdsclient.cli.terminal import run
 from pdsclient.cli.transfer_options import (
     AsJson,
@@ -79,7 +79,7 @@ def upload(
     # Imported here, so that the other commands start without it.
     from pdsclient.cli.uploading import Sending, find_local, upload_all
 
-    where = opening(None, endpoint, token_file, drive)
+    where = opening_domain(endpoint, token_file, drive)
     try:
         found = find_local(sources, name)
     except InvalidRequest as error:

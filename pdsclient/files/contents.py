@@ -6,19 +6,18 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from pdsclient._checks import check_text, shown
-from pdsclient._crc64 import crc64, is_fast
-from pdsclient.errors import SERVER_ERROR, DecodeError, InvalidRequest
-from pdsclient.files._address import FileRef, address
-from pdsclient.resources.file import FileResource
-from pdsclient.storage import get_content
+from pdsclient.errors import SERVER_ERROR, DeadlineExceeded, DecodeError, InvalidRequest
 from pdsclient.transfer.control import Control
 from pdsclient.transfer.planning import SMALLEST
 from pdsclient.transfer.sources import source_of
+from pdsclient.transfer.stream import open_content
 from pdsclient.transfer.upload import Wanted, upload_content
 
 if TYPE_CHECKING:
     from pdsclient._core import Engine
+    from pdsclient.files._address import FileRef
     from pdsclient.models.file import File
+    from pdsclient.transfer.stream import ContentStream
 
 __all__ = ["MOST_BYTES", "SaveMode"]
 
@@ -28,8 +27,6 @@ MOST_BYTES: Final = 64 << 20
 """Largest content that is dealt with in one piece."""
 
 _MODES: Final = ("refuse", "overwrite", "auto_rename", "ignore")
-# Pure Python takes a tenth of a second for it.
-_MOST_SLOWLY: Final = 1 << 20
 
 
 async def save_file_content(
@@ -78,27 +75,34 @@ async def get_file_content(
     """See ``AsyncPDSClient.get_file_content``."""
     if isinstance(most, bool) or not isinstance(most, int) or most < 0:
         raise InvalidRequest(f"most must be a number of bytes, not {shown(most)}")
-    where = await FileResource(engine).get_download_url(
-        **address(file, drive_id, share_id), revision_id=revision_id
+    stream = open_content(
+        engine,
+        file,
+        drive_id=drive_id,
+        share_id=share_id,
+        revision_id=revision_id,
+        start=0,
+        stop=None,
     )
-    if where.url is None:
-        raise DecodeError("the service did not say where the content is", code=SERVER_ERROR)
-    # A size of the wrong type reads what was sent, and is none.
-    size = where.size if isinstance(where.size, int) else None
-    if size is not None and size > most:
-        raise DecodeError(
-            f"the file has {size:,} bytes, more than the {most:,} allowed", code=SERVER_ERROR
-        )
-    content, headers = await get_content(engine, where.url, most=most)
-    if size is not None and size != len(content):
-        raise DecodeError(
-            f"{len(content):,} bytes came of a file of {size:,}; was it changed meanwhile?",
-            code=SERVER_ERROR,
-        )
-    told = where.crc64_hash or headers.get("x-oss-hash-crc64ecma")
-    if told is not None:
-        _compare(await _checksum(engine, content), told)
-    return content
+    deadline_s = engine.settings.deadline
+    timer = asyncio.timeout(deadline_s)
+    try:
+        async with timer, stream:
+            return await _whole(stream, most)
+    except TimeoutError:
+        if not timer.expired():
+            raise
+    raise DeadlineExceeded(f"the content was not read within the deadline of {deadline_s:g} s")
+
+
+async def _whole(stream: ContentStream, most: int) -> bytes:
+    size = stream.size
+    if size is None or size <= most:
+        content = await stream.read(most + 1)
+        if len(content) <= most:
+            return content
+    has = "" if size is None else f"{size:,} bytes, "
+    raise DecodeError(f"the file has {has}more than the {most:,} allowed", code=SERVER_ERROR)
 
 
 def _content(data: bytes | str) -> bytes:
@@ -112,21 +116,3 @@ def _content(data: bytes | str) -> bytes:
             "client.upload(data, name=…) takes it"
         )
     return data
-
-
-async def _checksum(engine: Engine, content: bytes) -> str | None:
-    """The service's ``crc64_hash``; None where it would take seconds."""
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(engine.shared.context.executor, _crc64_text, content)
-
-
-def _crc64_text(content: bytes) -> str | None:
-    return str(crc64(content)) if len(content) <= _MOST_SLOWLY or is_fast() else None
-
-
-def _compare(ours: str | None, theirs: str | None) -> None:
-    if ours is not None and theirs is not None and ours != theirs:
-        raise DecodeError(
-            f"the content differs from the service's: its CRC-64 is {ours}, not {theirs}",
-            code=SERVER_ERROR,
-        )

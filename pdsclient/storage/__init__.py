@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pdsclient.storage._links import FreshUrl, Link, is_expired
 from pdsclient.storage._putting import Stored, put_content
-from pdsclient.storage._reading import Answer, Reading, get_content
+from pdsclient.storage._reading import Answer, Reading
 
 __all__ = [
     "Answer",
@@ -16,7 +16,6 @@ __all__ = [
     "Link",
     "Reading",
     "Stored",
-    "get_content",
     "is_expired",
     "put_content",
 ]

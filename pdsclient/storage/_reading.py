@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pdsclient._core import Engine
     from pdsclient.transport import DataExchange
 
-__all__ = ["Answer", "Reading", "get_content"]
+__all__ = ["Answer", "Reading"]
 
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+|\*)")
 
@@ -177,27 +177,3 @@ def _answer(data: DataExchange) -> Answer:
 
 def _shorter(stop: int | None, total: int | None) -> int | None:
     return min((one for one in (stop, total) if one is not None), default=None)
-
-
-async def get_content(
-    engine: Engine, link: Link | str, *, most: int
-) -> tuple[bytes, Mapping[str, str]]:
-    """What is at a presigned URL, and the headers that came with it.
-
-    Args:
-        engine: whose connections and retries are used.
-        link: the URL, as the service gave it, or a link that renews it.
-        most: bytes at most.
-
-    Raises:
-        DecodeError: there is more.
-        PDSError: the storage refuses it, or the connection failed too often.
-    """
-    link = link_of(engine, link)
-
-    async def get(fresh: FreshUrl) -> tuple[bytes, Mapping[str, str]]:
-        async with exchange(engine, "GET", fresh.url, {}) as data:
-            await check(engine, fresh.url, data, 200)
-            return await data.read_all(most), data.headers
-
-    return await with_retries(engine, "GET", link, get)

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from pdsclient.transfer.bars import rich_progress, tqdm_progress
 from pdsclient.transfer.handle import Transfer, TransferEvent
-from pdsclient.transfer.kinds import AsyncReader
+from pdsclient.transfer.kinds import SupportsRead, SupportsWrite
 from pdsclient.transfer.progress import TransferProgress, TransferState
 from pdsclient.transfer.report import TreeItem, TreeReport
 from pdsclient.transfer.stream import ContentStream
-from pdsclient.transfer.targets import AsyncWriter
 from pdsclient.transfer.tree_filters import TreeEntry
 from pdsclient.transfer.upload import UploadCheckpoint
 
 __all__ = [
-    "AsyncReader",
-    "AsyncWriter",
     "ContentStream",
+    "SupportsRead",
+    "SupportsWrite",
     "Transfer",
     "TransferEvent",
     "TransferProgress",

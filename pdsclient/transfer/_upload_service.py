@@ -11,14 +11,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from pdsclient._retrying import wait_before_retry
-from pdsclient.errors import SERVER_ERROR, DecodeError, NotFound, PDSError
+from pdsclient.errors import SERVER_ERROR, DecodeError, NotFound, PDSError, PermissionDenied
+from pdsclient.models.file import File
 from pdsclient.models.upload import CreatedFile, UploadPart, UploadPartInfo
 from pdsclient.resources.file import FileResource
 from pdsclient.transfer.planning import Action, after_error
 
 if TYPE_CHECKING:
     from pdsclient._core import Engine
-    from pdsclient.models.file import File
     from pdsclient.transfer._upload_checkpoint import Begun
     from pdsclient.transfer._upload_wanted import Wanted
 
@@ -26,6 +26,10 @@ __all__ = ["FoundUpload", "Service", "UploadGone", "checked_parts"]
 
 # Somebody waits for the end of a transfer that has failed or was cancelled.
 _DISCARD_S: Final = 3.0
+# What a creation and a file have in common.
+_ALSO_TOLD: Final = (
+    "domain_id", "drive_id", "share_id", "parent_file_id", "file_id", "revision_id",
+)  # fmt: skip
 
 
 class UploadGone(Exception):
@@ -183,12 +187,19 @@ class Service:
         """
         # Again after success it is NotFound.UploadId (3.7), so that again does no harm.
         try:
-            return await self._with(validate=False, idempotent=True).complete(
+            file = await self._with(validate=False, idempotent=True).complete(
                 **self._of(begun), crc64_hash=checksum
             )
         except PDSError as error:
             _check_gone(error)
             raise
+        if file.file_id != begun.file_id:
+            raise DecodeError(
+                "the service did not say what became of the upload",
+                code=SERVER_ERROR,
+                may_have_happened=True,
+            )
+        return file
 
     async def get(self, file_id: str) -> File | None:
         """The file; None if there is none, or it is not whole."""
@@ -201,9 +212,17 @@ class Service:
             return None
         return None if found.status == "uploading" else found
 
-    async def whole(self, file_id: str) -> File:
-        """The file, which is there."""
-        return await self._told.get(**self._place, file_id=file_id)
+    async def whole(self, created: CreatedFile) -> File:
+        """The file, which is there; who may upload only gets what the creation told of it."""
+        file = self._with(validate=False, emit_error=False)
+        try:
+            return await file.get(**self._place, file_id=created.file_id or "")
+        except PermissionDenied:
+            return File(
+                **{name: getattr(created, name) for name in _ALSO_TOLD},
+                name=created.file_name or self._wanted.name,
+                type="file",
+            )
 
     async def discard(self, begun: Begun, *, whole: bool = False) -> None:
         """Drop an upload and the file that was created for it; as far as that can be done soon.

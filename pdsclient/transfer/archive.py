@@ -37,6 +37,8 @@ ArchiveMode = Literal["refuse", "overwrite", "auto_rename"]
 _MODES: Final = ("refuse", "overwrite", "auto_rename")
 # As much as the line carries: an archive is one file.
 _AT_ONCE: Final = 16
+# pds-service.md 4.2; those in folders do not count.
+_MOST_FILES: Final = 500
 
 
 @frozen(kw_only=True)
@@ -95,8 +97,11 @@ def _addressed(
 ) -> tuple[dict[str, Any], list[str]]:
     """Where the files are, which has to be one place, and their ids."""
     found = [address(one, drive_id, share_id) for one in check_list("files", files)]
-    if not found:
-        raise InvalidRequest("files is empty: an archive has at least one")
+    if not 1 <= len(found) <= _MOST_FILES:
+        raise InvalidRequest(
+            f"files must be 1 to {_MOST_FILES} files and folders, not {len(found):,}; a folder "
+            "counts as one, whatever is in it"
+        )
     file_ids = [one.pop("file_id") for one in found]
     if any(one != found[0] for one in found):
         raise InvalidRequest("files of several drives do not go into one archive; make several")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable
-from typing import IO, Literal, Protocol, TypeAlias
+from collections.abc import AsyncIterable, Awaitable
+from typing import Literal, Protocol, TypeAlias
 
 __all__ = [
     "AnyPath",
@@ -12,22 +12,38 @@ __all__ = [
     "AsyncReader",
     "Compare",
     "DownloadMode",
+    "SupportsRead",
+    "SupportsWrite",
     "TreeMode",
     "UploadMode",
 ]
 
 
-class AsyncReader(Protocol):
-    """Something that bytes can be read from, in order."""
+class SupportsRead(Protocol):
+    """Something that bytes can be read from, in order; also with an async ``read``."""
 
-    async def read(self, size: int, /) -> bytes:
+    def read(self, size: int, /) -> bytes | Awaitable[bytes]:
         """Up to so many bytes; none at the end."""
+        ...
+
+
+class AsyncReader(Protocol):
+    """One of them with an async ``read``."""
+
+    async def read(self, size: int, /) -> bytes: ...
+
+
+class SupportsWrite(Protocol):
+    """Something that bytes can be written to, in order; also with an async ``write``."""
+
+    def write(self, data: bytes, /) -> object:
+        """Takes the bytes; if it returns a number, so many of them."""
         ...
 
 
 AnyPath: TypeAlias = "str | os.PathLike[str]"
 AnySource: TypeAlias = (
-    "AnyPath | bytes | bytearray | memoryview | IO[bytes] | AsyncReader | AsyncIterable[bytes]"
+    "AnyPath | bytes | bytearray | memoryview | SupportsRead | AsyncIterable[bytes]"
 )
 UploadMode: TypeAlias = Literal["refuse", "overwrite", "skip", "auto_rename", "ignore"]
 DownloadMode: TypeAlias = Literal["refuse", "overwrite", "skip", "auto_rename"]

@@ -5,22 +5,14 @@ from __future__ import annotations
 import errno
 from inspect import isawaitable, iscoroutinefunction
 from io import RawIOBase, TextIOBase
-from typing import Any, Protocol
+from typing import Any
 
 from pdsclient._crc64 import crc64
 from pdsclient.errors import InvalidRequest
 from pdsclient.transfer._download_moving import Pieces
 from pdsclient.transfer.disk import Disk
 
-__all__ = ["AsyncWriter", "Writer"]
-
-
-class AsyncWriter(Protocol):
-    """Something that bytes can be written to, in order."""
-
-    async def write(self, data: bytes, /) -> object:
-        """Takes the bytes; if it returns a number, so many of them."""
-        ...
+__all__ = ["Writer"]
 
 
 class Writer:

@@ -115,6 +115,8 @@ def download_tree(
     if getattr(folder, "type", None) == "file":
         raise InvalidRequest("folder is a file; client.download downloads it")
     file_id = place.pop("file_id")
+    if not file_id:
+        raise InvalidRequest("folder must not be empty; root is the top of the drive")
     engine.wire(ListFileRequest(**place, parent_file_id=file_id))
     path = _path("local", local)
     options = DownloadOptions(
@@ -152,10 +154,9 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> str:
 
 def _path(name: str, value: str | os.PathLike[str]) -> str:
     """A path as text; ``~`` is the home directory."""
-    try:
-        path = os.path.expanduser(os.fsdecode(value))
-    except TypeError:
-        raise InvalidRequest(f"{name} must be a path, not {type(value).__name__}") from None
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(path, str):
+        raise InvalidRequest(f"{name} must be a path, not {type(path).__name__}")
     if not path or "\0" in path:
         raise InvalidRequest(f"{name} must be a path; it is empty or holds a NUL")
-    return path
+    return os.path.expanduser(path)

@@ -22,6 +22,7 @@ import msgspec
 from pdsclient.errors import (
     SERVER_ERROR,
     BadRequest,
+    Conflict,
     ContentChanged,
     ContentMismatch,
     InvalidRequest,
@@ -246,7 +247,8 @@ class _Upload:
         try:
             return await self._beginning.begin(perhaps=perhaps)
         except PDSError as error:
-            if not (perhaps or error.may_have_happened):
+            # A clash is seen only after it was looked for what an earlier run may have created.
+            if isinstance(error, Conflict) or not (perhaps or error.may_have_happened):
                 await self._note_nothing()
             raise
 
@@ -260,7 +262,7 @@ class _Upload:
 
     async def _settled(self, created: CreatedFile) -> File:
         """The file that needs no upload."""
-        file = await self._service.whole(created.file_id or "")
+        file = await self._service.whole(created)
         self._control.outcome = "skipped" if created.exist else "rapid"
         if not created.exist:
             self._control.meter.kept(self._content.size or 0)

@@ -12,6 +12,7 @@ from aiohttp import ClientSession, web
 from pdsclient import (
     AsyncPDSClient,
     Conflict,
+    ContentChanged,
     DeadlineExceeded,
     DecodeError,
     InvalidRequest,
@@ -203,7 +204,7 @@ class TestTrouble:
         """A 206 that nobody asked for is no success."""
         store.content = b"abc"
         store.answers = [web.Response(status=206, body=b"a")]
-        with pytest.raises(DecodeError, match="did not send the whole"):
+        with pytest.raises(DecodeError, match="did not say which range"):
             await client.get_file_content("f", drive_id="1")
 
     async def test_a_completion_whose_answer_was_lost_is_looked_up(self, service, store, client):
@@ -250,7 +251,7 @@ class TestTrouble:
         """The file was changed between the two requests."""
         service.on("/file/get_download_url", (200, {"url": store.url, "size": 9}))
         store.content = b"abc"
-        with pytest.raises(DecodeError, match="3 bytes came of a file of 9"):
+        with pytest.raises(ContentChanged):
             await client.get_file_content("f", drive_id="1")
 
     async def test_a_content_that_breaks_off_is_asked_for_again(self, service, store, client):
@@ -277,7 +278,7 @@ async def test_a_large_content_is_refused_before_it_is_read(service, store, clie
     with pytest.raises(DecodeError, match="1,000 bytes, more than the 999"):
         await client.get_file_content("f", drive_id="1", most=999)
     service.on("/file/get_download_url", (200, {"url": store.url}))
-    with pytest.raises(DecodeError, match="longer than 999"):
+    with pytest.raises(DecodeError, match="has more than the 999"):
         await client.get_file_content("f", drive_id="1", most=999)
     assert len(await client.get_file_content("f", drive_id="1", most=1000)) == 1000
 
@@ -319,6 +320,7 @@ async def test_one_connection_is_enough(service, store, make_client):
 
 async def test_a_borrowed_session_with_credentials_of_its_own_is_refused(service, store):
     """They would go to the storage."""
+    store.content = b"abc"
     async with ClientSession(headers={"Authorization": "Bearer of-the-session"}) as session:
         client = AsyncPDSClient(
             api_endpoint=service.endpoint,
@@ -350,7 +352,7 @@ async def test_content_keeps_to_the_deadline(service, store, client):
 )
 async def test_what_is_no_url_of_the_storage_is_not_asked(service, store, client, url):
     """Nothing but HTTP is spoken, and nothing is written into it."""
-    store.url = url
+    store.content, store.url = b"abc", url
     with pytest.raises(DecodeError, match="gave no URL of the storage"):
         await client.get_file_content("f", drive_id="1")
 
@@ -377,6 +379,7 @@ async def test_no_frame_of_a_refused_content_shows_a_secret(service, store, clie
             status=status, text=f"<Error><Code>AccessDenied</Code>{SIGNATURE}</Error>"
         )
 
+    store.content = b"abc"
     service.data = refuse
     with pytest.raises(PDSError) as caught:
         await client.get_file_content("f", drive_id="1")

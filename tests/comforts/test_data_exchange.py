@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from pdsclient import ClientClosed, DecodeError, NotSent, OutcomeUnknown, PDSError
-from pdsclient.storage import get_content
+from pdsclient.storage import Reading
 
 SIGNED = "Signature=secret-signature"
 
@@ -198,7 +198,7 @@ async def test_a_closed_client_says_so(service, client, transport, url):
 async def test_no_error_shows_the_url(client, transport, where):
     """Neither its text, nor its causes, nor the local variables of its frames."""
     with pytest.raises(PDSError) as caught:
-        await get_content(client.with_options(retries=0)._engine, where + SIGNED, most=1)
+        await Reading(client.with_options(retries=0)._engine, where + SIGNED).read()
     told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     ours = [frame for frame in told.stack if "/pdsclient/" in frame.filename]
     assert "secret-signature" not in "".join(str(frame.locals) for frame in ours)

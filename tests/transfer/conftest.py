@@ -15,6 +15,7 @@ import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote
@@ -176,6 +177,8 @@ async def nowhere() -> AsyncIterator[AsyncPDSClient]:
 def content() -> Callable[..., bytes]:
     """Makes content: so many bytes, the same ones for the same seed, no two parts alike."""
 
+    # The same few are wanted again and again.
+    @lru_cache(16)
     def content(size: int, seed: int = 0) -> bytes:
         return random.Random(f"{seed}/{size}").randbytes(size)
 

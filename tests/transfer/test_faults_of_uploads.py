@@ -31,7 +31,7 @@ PART = 102_400
 COUNT = 6
 SIZE = (COUNT - 1) * PART + 1
 # An attempt that hangs is given up after so many seconds.
-PATIENCE_S = 0.5
+PATIENCE_S = 0.75
 
 POLICY = Fault.storage(403, "AccessDenied", "Access denied by bucket policy")
 LINE = {
@@ -60,11 +60,12 @@ HANGING = {
 }
 NONSENSE = {
     "empty-object": Fault.json({}),
-    "list": Fault.json([]),
     "other-types": Fault.json({"file_id": 7, "upload_id": [], "part_info_list": {"a": 1}}),
+    "list": Fault.json([]),
     "text": Fault.body(b"\xff\x00 no JSON", content_type="text/plain"),
     "nothing": Fault.empty(),
 }
+OPERATIONS = ("create", "get_upload_url", "list_uploaded_parts", "complete")
 FATAL = {
     "reset": OutcomeUnknown,
     "reset-processed": OutcomeUnknown,
@@ -287,9 +288,7 @@ class TestTheService:
 
         return reach
 
-    @pytest.mark.parametrize(
-        "operation", ["create", "get_upload_url", "list_uploaded_parts", "complete"]
-    )
+    @pytest.mark.parametrize("operation", OPERATIONS)
     @pytest.mark.parametrize("name", LINE)
     async def test_what_passes_is_survived(self, bench, reach, operation, name):
         """Nothing is made twice."""
@@ -302,23 +301,27 @@ class TestTheService:
         await bench.check(transfer, beginnings=3 if again else 1)
 
     @pytest.mark.parametrize(
-        "operation", ["create", "get_upload_url", "list_uploaded_parts", "complete"]
+        ("operation", "name"),
+        [
+            (operation, name)
+            for operation in OPERATIONS
+            for name in NONSENSE
+            # A list that is not there is an empty one (7).
+            if operation != "list_uploaded_parts" or name not in ("empty-object", "other-types")
+        ],
     )
-    @pytest.mark.parametrize("fault", each(NONSENSE))
     async def test_nonsense_is_an_error_and_can_be_gone_on_with(
-        self, bench, reach, shows_no_secret, operation, fault
+        self, bench, reach, shows_no_secret, operation, name
     ):
         """A success of which nobody can tell what it says; what it did is found out."""
         await reach(f"/file/{operation}")
-        bench.ground.emulator.faults.add(f"/file/{operation}", fault, times=None)
+        bench.ground.emulator.faults.add(f"/file/{operation}", NONSENSE[name], times=None)
         await bench.fails(bench.upload(), DecodeError, shows_no_secret)
         transfer = bench.upload()
         await transfer
         await bench.check(transfer, beginnings=bench.ground.asked("/file/create"))
 
-    @pytest.mark.parametrize(
-        "operation", ["create", "get_upload_url", "list_uploaded_parts", "complete"]
-    )
+    @pytest.mark.parametrize("operation", OPERATIONS)
     async def test_what_hangs_is_given_up(self, bench, reach, operation):
         """And asked again, or looked up."""
         await reach(f"/file/{operation}")
@@ -326,9 +329,7 @@ class TestTheService:
         bench.ground.emulator.faults.add(f"/file/{operation}", fault)
         await bench.check(bench.upload(bench.ground.client.with_options(timeout=PATIENCE_S)))
 
-    @pytest.mark.parametrize(
-        "operation", ["create", "get_upload_url", "list_uploaded_parts", "complete"]
-    )
+    @pytest.mark.parametrize("operation", OPERATIONS)
     @pytest.mark.parametrize("name", ["reset", "429", "503"])
     async def test_what_stays_is_raised_and_can_be_gone_on_with(
         self, bench, reach, shows_no_secret, operation, name
@@ -662,3 +663,20 @@ async def test_more_parts_than_a_page_tells_are_gone_on_with(ground, content, tm
     assert await ground.content(file) == content(110 * PART)
     assert ground.sent_twice() == []
     assert ground.asked("/file/list_uploaded_parts") == 2
+
+
+@pytest.mark.parametrize("after", [0, 1])
+@pytest.mark.parametrize("fault", each(LINE))
+async def test_a_content_that_is_known_is_never_sent(ground, content, tmp_path, fault, after):
+    """Whichever of the two questions about it gets lost, there is one file in the end."""
+    bench = Bench(ground, tmp_path, content(SIZE), None)
+    known = await ground.add("known", content(SIZE))
+    ground.emulator.faults.add("/file/create", fault, after=after)
+    transfer = bench.upload(rapid_upload=True)
+    file = await transfer
+    assert file.file_id != known.file_id
+    assert await ground.content(file) == content(SIZE)
+    assert (transfer.outcome, ground.puts) == ("rapid", [])
+    assert sorted(await bench.names()) == ["a", "known"]
+    assert await bench.names("uploading") == []
+    assert [one.name for one in tmp_path.iterdir()] == ["source"]

@@ -12,7 +12,7 @@ import textwrap
 
 import pytest
 
-from pdsclient import Conflict, InvalidRequest, PermissionDenied
+from pdsclient import Conflict, InvalidRequest, OutcomeUnknown, PermissionDenied
 from pdsclient.emulator import Fault, Settings
 from pdsclient.transfer import UploadCheckpoint
 
@@ -298,6 +298,20 @@ async def test_a_refused_creation_leaves_nothing_to_go_on_with(ground, content, 
                     content(size), **ground.drive, name=f"{size}", part_size=PART, checkpoint=kept
                 )
             assert not kept.exists()
+
+
+async def test_a_name_that_was_taken_meanwhile_leaves_nothing_to_go_on_with(ground, content, kept):
+    """A run was killed while it created the file, and had not done it."""
+    view = ground.client.with_options(retries=0)
+    options = {**ground.drive, "name": "a", "rapid_upload": False, "checkpoint": kept}
+    ground.emulator.faults.add("/file/create", Fault.reset(), times=1)
+    with pytest.raises(OutcomeUnknown):
+        await view.upload(content(10), **options)
+    assert kept.exists()
+    await ground.add("a", b"other")
+    with pytest.raises(Conflict):
+        await view.upload(content(10), **options)
+    assert not kept.exists()
 
 
 async def test_a_hash_that_took_its_time_outlives_a_refused_creation(ground, content, kept):
