@@ -41,7 +41,7 @@ class CheckpointPlace:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         try:
-            self.path = Path(os.fsdecode(path)).expanduser()
+            self.path = Path(os.path.expanduser(os.fsdecode(path)))
         except TypeError:
             raise InvalidRequest(f"checkpoint must be a path, not {type(path).__name__}") from None
         if not self.path.name or "\0" in str(self.path):

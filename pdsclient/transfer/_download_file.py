@@ -81,7 +81,7 @@ class _Landing:
         except BaseException as error:
             stale = isinstance(error, (ContentChanged, ContentMismatch))
             keep = self._wanted.resume and part.recorded > 0 and not stale
-            await self._control.disk.run(part.leave, keep)
+            await self._control.disk.end(part.leave, keep)
             raise
         self._control.meter.file_done()
         self._control.outcome = "downloaded"

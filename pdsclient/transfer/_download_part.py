@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from collections.abc import Collection
 from contextlib import suppress
@@ -105,6 +106,7 @@ class PartFile:
         self.found = 0
         self.known: dict[int, int] = {}
         self.recorded = 0
+        self._is_cut = False
         self._fs = fs
         self._file = file
 
@@ -135,7 +137,7 @@ class PartFile:
         foot = self._file.read_at(max(0, length - FOOT_BYTES), FOOT_BYTES)
         found = Journal.of_foot(foot, length)
         if found is None:
-            return not length
+            return not length and self._is_private()
         if resume and self.checked and found.content == self.journal.content:
             self.journal = found
             self.known = found.records(self._file.read_at(*found.slots))
@@ -143,6 +145,12 @@ class PartFile:
         else:
             self._file.resize(0)
         return True
+
+    def _is_private(self) -> bool:
+        """Whether it was made as ours are, which others seldom do."""
+        with self._file.in_use() as descriptor:
+            mode = stat.S_IMODE(self._fs.fstat(descriptor).st_mode)
+        return sys.platform == "win32" or not mode & 0o077
 
     def adopt(self) -> None:
         """Make it ours, with the ranges that are known; nobody else wrote it."""
@@ -198,7 +206,8 @@ class PartFile:
         Raises:
             FileExistsError: the name is taken, and not to be overwritten; it stays as it is.
         """
-        self._file.resize(self.journal.plan.size)
+        if not self._is_cut:
+            self._cut_off()
         if not self._is_there():
             raise FileNotFoundError(
                 errno.ENOENT, "somebody took it away while it was written", str(self.path)
@@ -212,6 +221,15 @@ class PartFile:
             self._file.close()
         rename(self._fs, self.path, target, finish.overwrite, finish.durable)
         self._file.close()
+
+    def _cut_off(self) -> None:
+        """Take away what is behind the content."""
+        # The foot was written first: without it all that was written by then may be missing.
+        if self._file.stat().size < self.journal.end:
+            self.recorded = 0
+            raise OSError(errno.EIO, "somebody cut it while it was written", str(self.path))
+        self._file.resize(self.journal.plan.size)
+        self._is_cut = True
 
     def leave(self, keep: bool) -> None:
         """Close it, if it is open; it stays for a later run, or goes."""
@@ -279,9 +297,9 @@ async def _take(disk: Disk, path: Path, target: Path, wanted: Claim) -> PartFile
                 await disk.run(part.adopt)
                 return part
         except BaseException:
-            await disk.run(_leave, part)
+            await disk.end(_leave, part)
             raise
-        await disk.run(_leave, part)
+        await disk.end(_leave, part)
         if part.owner == "others":
             return None
 

@@ -153,10 +153,14 @@ class CheckpointFile(CheckpointPlace):
             file = await disk.open(self.beside, write=True, create=True)
         except FileNotFoundError:
             raise self.no_folder() from None
-        async with file:
-            await file.resize(0)
-            await file.write_at(0, [content])
-        await disk.replace(self.beside, self.path)
+        try:
+            async with file:
+                await file.resize(0)
+                await file.write_at(0, [content])
+            await disk.replace(self.beside, self.path)
+        except OSError:
+            await disk.remove(self.beside)
+            raise
 
     async def remove(self, disk: Disk) -> None:
         """The upload is complete, or of no use any more."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from pdsclient._crc64 import combine, crc64, is_fast
 from pdsclient.models.upload import HashContext
@@ -38,7 +38,7 @@ class Piece:
     """
 
     part: Part
-    data: bytes
+    data: bytes = field(repr=False)
     crc64: int | None
 
 

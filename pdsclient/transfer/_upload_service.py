@@ -224,6 +224,12 @@ class Service:
                 type="file",
             )
 
+    def hidden(self, begun: Begun) -> File:
+        """The file as far as it is known to somebody who may not look at it."""
+        return File(
+            **self._place, file_id=begun.file_id, revision_id=begun.revision_id, type="file"
+        )
+
     async def discard(self, begun: Begun, *, whole: bool = False) -> None:
         """Drop an upload and the file that was created for it; as far as that can be done soon.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from attrs import field, frozen
@@ -12,6 +12,7 @@ from attrs import field, frozen
 from pdsclient._checks import check_text, flag, shown
 from pdsclient.errors import InvalidRequest
 from pdsclient.transfer._upload_checkpoint import CheckpointFile, UploadCheckpoint
+from pdsclient.transfer.disk import time_of
 from pdsclient.transfer.kinds import UploadMode
 from pdsclient.transfer.planning import part_size_for
 
@@ -111,7 +112,7 @@ class Wanted:
         """
         modified_at = self.local_modified_at
         if modified_at is None and modified_ns is not None:
-            modified_at = datetime.fromtimestamp(modified_ns // 10**9, UTC)
+            modified_at = time_of(modified_ns - modified_ns % 10**9)
         return {
             **self.place,
             "type": "file",

@@ -15,6 +15,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
@@ -36,12 +37,14 @@ __all__ = [
     "is_there",
     "open_file",
     "rename",
+    "time_of",
 ]
 
 Data: TypeAlias = "bytes | bytearray | memoryview"
 Writer: TypeAlias = Callable[[int, Sequence[memoryview], int], int]
 T = TypeVar("T")
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Without O_NONBLOCK a named pipe in the file's place would block the thread for ever.
 _ALWAYS: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 # Nobody else reads a file before it is whole.
@@ -52,6 +55,18 @@ _MOST_VIEWS: Final = 1_024
 _CANNOT: Final = frozenset(
     {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.ENODEV}
 )
+
+
+def time_of(modified_ns: int) -> datetime | None:
+    """The time that a file tells; None for one that no calendar has, as any program may set it.
+
+    Args:
+        modified_ns: nanoseconds since 1970.
+    """
+    try:
+        return _EPOCH + timedelta(microseconds=modified_ns // 1000)
+    except OverflowError:
+        return None
 
 
 @frozen
@@ -112,6 +127,18 @@ class Disk:
             await _ended(undoing)
             undoing.exception()  # it has no caller who could be told
         raise cancelled
+
+    async def end(self, function: Callable[..., object], *args: Any) -> None:
+        """As ``run``, for what must not be left out, be the executor shut down meanwhile."""
+        try:
+            future = self._begin(function, *args)
+        except RuntimeError:
+            loop = asyncio.get_running_loop()
+            future = loop.run_in_executor(None, partial(function, *args))
+        cancelled = await _ended(future)
+        future.result()
+        if cancelled is not None:
+            raise cancelled
 
     def _begin(self, function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
@@ -207,7 +234,7 @@ class LocalFile:
 
     async def close(self) -> None:
         """Closes it when no thread is inside any more; again is no error."""
-        await self._disk.run(self.blocking.close)
+        await self._disk.end(self.blocking.close)
 
 
 class OpenFile:

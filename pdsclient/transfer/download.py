@@ -122,7 +122,7 @@ def path_of(target: AnyPath) -> tuple[Path, bool]:
             f"not {shown(target)}"
         )
     separators = tuple(filter(None, (os.sep, os.altsep)))
-    return Path(text).expanduser(), text.endswith(separators)
+    return Path(os.path.expanduser(text)), text.endswith(separators)
 
 
 def _check_for_writer(wanted: Wanted) -> None:

@@ -71,6 +71,8 @@ class Transfer(Generic[T]):
         return self
 
     def __await__(self) -> Generator[Any, None, T]:
+        if self._events.is_dispatching():
+            raise InvalidRequest("a listener of a transfer cannot await it, which waits for that")
         task = self.start()._task
         assert task is not None, "begun by start()"
         return task.__await__()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from inspect import isawaitable, iscoroutinefunction
-from io import RawIOBase, TextIOBase
+from io import IOBase, RawIOBase, TextIOBase
 from typing import Any
 
 from pdsclient._crc64 import crc64
@@ -48,6 +48,8 @@ class Writer:
             )
         if isinstance(target, TextIOBase):
             raise InvalidRequest("target takes text; open it in binary mode")
+        if isinstance(target, IOBase) and (target.closed or not target.writable()):
+            raise InvalidRequest('target is not open for writing; open it so: open(path, "wb")')
 
     async def write(self, pieces: Pieces) -> None:
         """Write the pieces, all of them."""

@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final, Literal, TypeAlias
 
@@ -20,7 +20,7 @@ from attrs import frozen
 
 from pdsclient._disk import NO_FOLLOW
 from pdsclient.errors import ContentChanged
-from pdsclient.transfer.disk import FileStamp
+from pdsclient.transfer.disk import FileStamp, time_of
 
 __all__ = [
     "LocalEntry",
@@ -41,7 +41,6 @@ _BY_HANDLE: Final = os.scandir in os.supports_fd
 _DIRECTORY: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 # What a junction of Windows is known by; Python has the name on Windows only.
 _JUNCTION: Final = 0xA0000003
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @frozen
@@ -204,10 +203,7 @@ def _entry(name: str, path: str, found: os.stat_result) -> LocalEntry:
 
 def moment_of(stamp: FileStamp) -> datetime | None:
     """When the file was changed; None if that is no year that can be written."""
-    try:
-        return _EPOCH + timedelta(microseconds=stamp.modified_ns // 1000)
-    except OverflowError:
-        return None
+    return time_of(stamp.modified_ns)
 
 
 def real_path(path: str) -> str:

@@ -27,6 +27,7 @@ from pdsclient.errors import (
     ContentMismatch,
     InvalidRequest,
     PDSError,
+    PermissionDenied,
 )
 from pdsclient.models.upload import CreateFileRequest
 from pdsclient.transfer._upload_begin import Beginning, Created
@@ -149,6 +150,8 @@ class _Upload:
         self._gone: PDSError
         # The service will never take these parts.
         self._is_refused = False
+        # All parts have arrived, and the service was asked to make the file of them.
+        self._is_ending = False
 
     async def run(self) -> File:
         self._expect()
@@ -226,6 +229,7 @@ class _Upload:
     async def _attempt(self, *, perhaps: bool = False) -> File | None:
         """The file; None if the upload is gone."""
         known: list[UploadPartInfo] | None = None
+        self._is_ending = False
         if self._begun is None:
             created = await self._begin(perhaps=perhaps)
             if created.begun is None:
@@ -240,7 +244,7 @@ class _Upload:
             return await self._completed(sender, self._begun)
         except UploadGone as gone:
             self._gone = gone.error
-            return await self._found(sender, self._begun)
+            return await self._found_or_hidden(sender, self._begun)
 
     async def _begin(self, *, perhaps: bool) -> Created:
         await self._note(None, creating=True)
@@ -291,6 +295,7 @@ class _Upload:
         """The file, made of its parts."""
         await self._content.settle()
         checksum = sender.examiner.checksum()
+        self._is_ending = True
         try:
             file = await self._service.complete(begun, checksum)
         except PDSError as error:
@@ -318,6 +323,18 @@ class _Upload:
                     f"the content differs from the service's: its {name} is {own}, not {other}",
                     code=SERVER_ERROR,
                 )
+
+    async def _found_or_hidden(self, sender: Sender, begun: Begun) -> File | None:
+        """The file if it is whole, also for somebody who may upload only."""
+        try:
+            return await self._found(sender, begun)
+        except PermissionDenied:
+            # An upload that is gone after all its parts had arrived has become the file;
+            # JavaScript's SDK takes this for success, too (3.7).
+            if not self._is_ending:
+                raise
+        self._control.outcome = "uploaded"
+        return self._service.hidden(begun)
 
     async def _found(self, sender: Sender, begun: Begun) -> File | None:
         """The file if it is whole with this content; one that is overwritten may have the old."""

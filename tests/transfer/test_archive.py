@@ -113,9 +113,9 @@ async def test_a_failed_task_is_an_error(start, tmp_path, files_in):
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        ({"files": []}, "files is empty"),
+        ({"files": []}, "files must be 1 to 500"),
         ({"files": "f"}, "for a single one write"),
-        ({"files": ["f"] * 501}, "file_ids"),
+        ({"files": ["f"] * 501}, "files must be 1 to 500"),
         ({"drive_id": None}, "drive_id or share_id"),
         ({"target": "into/"}, "name is missing"),
         ({"target": 7}, "target must be a path"),

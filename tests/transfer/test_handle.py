@@ -209,7 +209,11 @@ async def test_progress_is_told_ten_times_a_second_and_at_the_end(client, time):
     moving.on("progress", told.append)
     await moving
     assert 90 < len(told) < 110
-    assert (told[-1].state, told[-1].bytes_done, told[-1].speed) == ("done", 1_000, pytest.approx(100))
+    assert (told[-1].state, told[-1].bytes_done, told[-1].speed) == (
+        "done",
+        1_000,
+        pytest.approx(100),
+    )
     middle = told[50]
     assert middle.speed == pytest.approx(100, rel=0.05)
     assert middle.remaining_s == pytest.approx((1_000 - middle.bytes_done) / middle.speed)

@@ -120,6 +120,7 @@ class TestWire:
         assert len(requests) == 5
         for request in requests:
             assert not {"authorization", "cookie", "content-type"} & set(request.headers)
+            assert request.headers["accept-encoding"] == "identity"
 
     @pytest.mark.parametrize("way", ["up", "down"])
     async def test_no_redirect_is_followed(

@@ -14,6 +14,8 @@ from pdsclient.errors import (
     NotSent,
     PermissionDenied,
     QuotaExceeded,
+    RateLimited,
+    ServiceFailure,
 )
 from pdsclient.transfer import TreeItem, TreeReport
 from pdsclient.transfer.progress import Meter
@@ -147,9 +149,12 @@ def test_a_token_that_is_refused_ends_a_tree_at_once(tally):
         PermissionDenied("no", code="ForbiddenNoPermission.File"),
         QuotaExceeded("full", code="QuotaExhausted.Drive"),
         NotSent("no network"),
+        ServiceFailure("down", status=503),
+        RateLimited("too many", status=429),
         OSError(errno.ENOSPC, "disk full"),
+        OSError(errno.EROFS, "read-only"),
     ],
-    ids=lambda error: type(error).__name__,
+    ids=repr,
 )
 def test_the_same_foreign_cause_many_times_in_a_row_ends_a_tree(tally, error):
     """Anything in between begins the count anew."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final, Self
 
@@ -14,7 +15,16 @@ if TYPE_CHECKING:
     from pdsclient.transfer.control import Control
     from pdsclient.transfer.disk import Disk
 
-__all__ = ["AT_ONCE", "BytesSource", "Content", "Memory", "Source", "SourceMark", "changed"]
+__all__ = [
+    "AT_ONCE",
+    "BytesSource",
+    "Content",
+    "Memory",
+    "Source",
+    "SourceMark",
+    "as_text",
+    "changed",
+]
 
 # Fewer bytes are dealt with at once: going to a thread and back costs as much.
 AT_ONCE: Final = 1 << 16
@@ -144,6 +154,11 @@ class BytesSource(Source):
 
     async def open(self, control: Control, hold: int) -> Content:
         return Memory(self._data, control.disk)
+
+
+def as_text(path: str) -> str:
+    """The path as text that can be written; not every name of a file is UTF-8."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def changed(what: str) -> ContentChanged:

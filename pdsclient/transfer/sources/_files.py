@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import threading
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from pdsclient.errors import InvalidRequest
 from pdsclient.transfer.disk import FileStamp
-from pdsclient.transfer.sources._base import Content, Memory, Source, SourceMark, changed
+from pdsclient.transfer.sources._base import (
+    Content,
+    Memory,
+    Source,
+    SourceMark,
+    as_text,
+    changed,
+)
 from pdsclient.transfer.sources._streams import flowing
 
 if TYPE_CHECKING:
@@ -28,6 +36,8 @@ class FileSource(Source):
     def __init__(self, file: IO[bytes]) -> None:
         if getattr(file, "closed", False):
             raise InvalidRequest("source is a file that is closed")
+        if isinstance(file, io.IOBase) and not file.readable():
+            raise InvalidRequest('source is not open for reading; open it so: open(path, "rb")')
         self._file = file
         self.name = os.path.basename(_path_of(file) or "") or None
 
@@ -67,7 +77,9 @@ class _FileContent(Content):
         self._place = threading.Lock()
         path = _path_of(file)
         more = () if stamp is None else (stamp.size, stamp.modified_ns, stamp.inode)
-        self._mark = SourceMark("file", path and os.path.abspath(path), (start, size, *more))
+        self._mark = SourceMark(
+            "file", path and as_text(os.path.abspath(path)), (start, size, *more)
+        )
         self.size = size
         self.modified_ns = None if stamp is None else stamp.modified_ns
 

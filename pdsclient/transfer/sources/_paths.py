@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from pdsclient.errors import InvalidRequest
 from pdsclient.transfer.disk import FileStamp
-from pdsclient.transfer.sources._base import Content, Memory, Source, SourceMark, changed
+from pdsclient.transfer.sources._base import (
+    Content,
+    Memory,
+    Source,
+    SourceMark,
+    as_text,
+    changed,
+)
 
 if TYPE_CHECKING:
     from pdsclient.transfer.control import Control
@@ -121,4 +128,6 @@ class _PathContent(Content):
 def _mark_of(kind: str, path: str, stamp: FileStamp) -> SourceMark:
     """In a thread: it looks where this process stands."""
     # The number of a device may be another after the machine was started again.
-    return SourceMark(kind, os.path.abspath(path), (stamp.size, stamp.modified_ns, stamp.inode))
+    return SourceMark(
+        kind, as_text(os.path.abspath(path)), (stamp.size, stamp.modified_ns, stamp.inode)
+    )
