@@ -16,7 +16,9 @@ Pieces: TypeAlias = "list[bytes | memoryview]"
 Write: TypeAlias = Callable[[Pieces], Coroutine[Any, Any, None]]
 
 # So much is handed to a thread at a time: the way there and back costs a tenth of a millisecond.
-_BATCH: Final = 1 << 20
+# Of more the first bytes have left the processor's caches when they are written: with 1 MiB all
+# of it took 1.5 times as long (benchmarks/transfers.py).
+_BATCH: Final = 1 << 18
 # Pure Python computes ten megabytes of CRC-64 a second.
 _MOST_SLOWLY: Final = 1 << 20
 
