@@ -47,21 +47,16 @@ class Digests:
         names: which ones.
     """
 
-    def __init__(self, *names: Literal["sha1", "sha256", "crc64"]) -> None:
-        self._hashes = {name: _new(name) for name in names if name != "crc64"}
-        self._crc = 0 if "crc64" in names else None
+    def __init__(self, *names: Literal["sha1", "sha256"]) -> None:
+        self._hashes = {name: _new(name) for name in names}
 
     def update(self, data: Data) -> None:
         """Takes in what comes next."""
         for one in self._hashes.values():
             one.update(data)
-        if self._crc is not None:
-            self._crc = _crc64.crc64(data, self._crc)
 
-    def value(self, name: Literal["sha1", "sha256", "crc64"]) -> str:
-        """As the service writes it: hex in upper case, the CRC-64 as a decimal number."""
-        if name == "crc64":
-            return str(self._crc)
+    def value(self, name: Literal["sha1", "sha256"]) -> str:
+        """As the service writes it: hex in upper case."""
         return str(self._hashes[name].hexdigest()).upper()
 
 

@@ -186,11 +186,6 @@ class Ranges:
         """It is there, with this CRC-64."""
         self._done[part.number] = crc
 
-    @property
-    def all_done(self) -> bool:
-        """The content is whole."""
-        return len(self._done) == self._plan.count
-
     def checksum(self) -> int:
         """The CRC-64 of the content when all is done; for a thread, if there are many ranges."""
         parts = self._plan.parts()

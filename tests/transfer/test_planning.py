@@ -179,8 +179,7 @@ class RangesMachine(RuleBasedStateMachine):
 
     @invariant()
     def is_whole_when_all_is_there(self):
-        assert self.ranges.all_done == (len(self.there) == 10)
-        if self.ranges.all_done:
+        if len(self.there) == 10:
             assert self.ranges.checksum() == crc64(self.content)
 
 
@@ -193,7 +192,6 @@ def test_ranges_that_are_all_there():
     plan = PartPlan(20, 10)
     ranges = Ranges(plan, {1: crc64(b"a" * 10), 2: crc64(b"b" * 10)})
     assert ranges.take() is None
-    assert ranges.all_done
     assert ranges.checksum() == crc64(b"a" * 10 + b"b" * 10)
 
 
